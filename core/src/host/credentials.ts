@@ -1,0 +1,53 @@
+import type { Credentials as Sent, Identity } from "../protocol/session.ts";
+import { Handle, type Lender } from "./handle.ts";
+
+/** What AUTH sent, on its way to an identity. */
+export type Credentials = Sent & {
+  /** Says who the client is. The first identity counts. */
+  identify(identity: Identity): void;
+};
+
+/** What all taps together said of one AUTH. */
+export class CredentialsCase implements Lender<Credentials> {
+  readonly sent: Sent;
+  identity: Identity | undefined;
+  readonly shared: Credentials;
+
+  constructor(sent: Sent) {
+    this.sent = sent;
+    this.shared = this.fresh();
+  }
+
+  fresh(): Credentials {
+    const handle = new CredentialsHandle(this);
+    // Assigned rather than spread: the handle keeps its class, the fields keep their union
+    return Object.assign(handle, this.sent) as CredentialsHandle & Sent;
+  }
+}
+
+class CredentialsHandle extends Handle {
+  readonly #case: CredentialsCase;
+  #identity: Identity | undefined;
+
+  constructor(of: CredentialsCase) {
+    super();
+    this.#case = of;
+  }
+
+  identify(identity: Identity): void {
+    if (this.alive) this.#identity ??= { ...identity };
+  }
+
+  protected edits(): readonly string[] {
+    return this.#identity === undefined ? [] : [`identify ${this.#identity.name}`];
+  }
+
+  protected keep(): void {
+    this.#case.identity ??= this.#identity;
+    this.forget();
+  }
+
+  protected forget(): void {
+    this.#identity = undefined;
+  }
+}

@@ -1,0 +1,130 @@
+import { replies } from "../protocol/replies.ts";
+import type { Reply } from "../protocol/reply.ts";
+import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
+import type { StoredMessage } from "../message/message.ts";
+import { storageReply } from "../message/receiver.ts";
+import { DeliveryCase, type Staged } from "./delivery.ts";
+import type { Generation } from "./generation.ts";
+import { describe } from "./guard.ts";
+import { isRefusal } from "./opinion.ts";
+import type { Transport } from "./recipient.ts";
+import type { Run } from "./run.ts";
+
+/** One copy: a transport, and those of the recipients it serves. */
+interface Group {
+  readonly transport: Transport;
+  readonly recipients: AcceptedRecipient[];
+}
+
+interface StagedGroup extends Group {
+  readonly staged: readonly Staged[];
+  readonly refusal: Reply | undefined;
+}
+
+/**
+ * Delivers in two phases: stage all, then commit all, then 250 (P9). Any refusal while staging aborts all,
+ * 4yz before 5yz, then the order of RCPT. `dryRun` stages and aborts: `mailhost try`.
+ */
+export async function deliver(
+  generation: Generation,
+  message: StoredMessage,
+  transaction: Transaction,
+  run: Run,
+  dryRun: boolean,
+): Promise<Reply> {
+  const groups = groupByTransport(transaction.recipients, generation.vocabulary.transports);
+  const staged = await Promise.all(groups.map((group) => stage(generation, group, message, transaction, run)));
+  const refusals = staged.flatMap(({ refusal }) => (refusal === undefined ? [] : [refusal]));
+  const refusal = refusals.find(({ code }) => code < 500) ?? refusals[0];
+  if (refusal !== undefined || dryRun) {
+    await Promise.all(staged.flatMap((group) => group.staged).map((one) => abort(one, run)));
+    return refusal ?? queued(transaction);
+  }
+  return commitAll(staged, transaction, run);
+}
+
+const queued = ({ id }: Transaction): Reply => ({ code: 250, status: "2.0.0", text: `Ok: queued as ${id}` });
+
+/** A one-phase transport is called once per nexthop, any other once for all of its recipients. */
+function groupByTransport(recipients: readonly AcceptedRecipient[], transports: ReadonlyMap<string, Transport>): Group[] {
+  const groups = new Map<string, Group>();
+  for (const recipient of recipients) {
+    const transport = transports.get(recipient.route.transport);
+    if (transport === undefined) throw new Error(`transport ${recipient.route.transport} is gone`);
+    const key = callKey(transport, recipient);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { transport, recipients: [recipient] });
+    else group.recipients.push(recipient);
+  }
+  return [...groups.values()];
+}
+
+/** Which call of its transport a recipient belongs to. */
+export const callKey = (transport: Transport, { route }: Pick<AcceptedRecipient, "route">): string =>
+  transport.phases === "one" ? `${transport.name} ${route.nexthop ?? ""}` : transport.name;
+
+function stage(generation: Generation, group: Group, message: StoredMessage, transaction: Transaction, run: Run): Promise<StagedGroup> {
+  const { transport, recipients } = group;
+  const subject = new DeliveryCase(transaction, message, recipients, transport.owner, (staged) => void abort(staged, run));
+  const hook = generation.hooks.queue.get(transport.name);
+  return new Promise((resolve) => {
+    if (hook === undefined) return resolve({ ...group, staged: [], refusal: unstaged(transport, run) });
+    hook.callAsync({ subject, rest: [run.session], run, transaction: transaction.id }, (error, opinion) => {
+      if (error instanceof Error) run.log.error({ err: error }, "the queue hook failed");
+      const refusal = opinion?.reply ?? (subject.staged.length === 0 ? unstaged(transport, run) : undefined);
+      resolve({ ...group, staged: subject.staged, refusal });
+    });
+  });
+}
+
+function unstaged(transport: Transport, run: Run): Reply {
+  run.log.error({ plugin: transport.owner, session: run.session.id }, `transport ${transport.name} did not stage the message`);
+  return replies.unstaged;
+}
+
+async function commitAll(groups: readonly StagedGroup[], transaction: Transaction, run: Run): Promise<Reply> {
+  const [single, ...others] = groups.filter(({ transport }) => transport.phases === "one");
+  if (others.length > 0) throw new Error("a transaction holds at most one one-phase call");
+  const double = groups.filter(({ transport }) => transport.phases === "two").flatMap(({ staged }) => staged);
+  if (single !== undefined) {
+    const refusal = await commitEach(single.staged, run);
+    if (refusal !== undefined) {
+      await Promise.all(double.map((one) => abort(one, run)));
+      return refusal;
+    }
+  }
+  const refusals = (await Promise.all(double.map((one) => commit(one, run)))).filter((reply) => reply !== undefined);
+  const refusal = refusals[0];
+  if (refusal === undefined) return queued(transaction);
+  // A copy is visible already: only a 4yz keeps the others from being lost
+  return refusals.length === double.length && single === undefined ? refusal : { ...replies.internal };
+}
+
+async function commitEach(staged: readonly Staged[], run: Run): Promise<Reply | undefined> {
+  for (const one of staged) {
+    const refusal = await commit(one, run);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+async function commit(staged: Staged, run: Run): Promise<Reply | undefined> {
+  try {
+    const opinion: unknown = await staged.commit();
+    if (opinion === undefined || opinion === null) return undefined;
+    if (isRefusal(opinion)) return opinion.reply;
+    throw new TypeError(`commit returned ${describe(opinion)} instead of a refusal or nothing`);
+  } catch (error) {
+    run.log.error({ err: error, session: run.session.id }, `commit failed: ${describe(error)}`);
+    return storageReply(error);
+  }
+}
+
+async function abort(staged: Staged, run: Run): Promise<void> {
+  try {
+    await staged.abort();
+  } catch (error) {
+    run.log.error({ err: error, session: run.session.id }, `abort failed: ${describe(error)}`);
+  }
+}
+

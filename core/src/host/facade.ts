@@ -1,0 +1,127 @@
+import { type TapOwner, fromPromise, guardAsync, guardSync } from "./guard.ts";
+import type { Hooks, PluginHooks, Stage, TapOptions, Tappable } from "./hooks.ts";
+import { ConfigurationError } from "./problems.ts";
+import type { Call } from "./run.ts";
+import type { Refusal } from "./opinion.ts";
+import type { Timeouts } from "./limits.ts";
+import type { Plugin } from "./plugin.ts";
+import type { HookName, TraceEvent } from "./trace.ts";
+import type { Log } from "./services.ts";
+
+type Kind = "sync" | "async" | "promise";
+type AnyCall = Call<never, never>;
+
+/** A tap as the facade noted it: put into its hook when the generation is sealed. */
+export interface NotedTap {
+  readonly hook: HookName;
+  /** For queue: the transport. */
+  readonly transport: string | undefined;
+  readonly kind: Kind;
+  readonly owner: TapOwner;
+  readonly plugin: string;
+  readonly stage: Stage;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly insert: (hook: { tap: (name: string, run: (call: AnyCall) => Refusal | undefined) => void; tapAsync: (name: string, run: (call: AnyCall, done: (error: null, refusal?: Refusal) => void) => void) => void }) => void;
+}
+
+/** What a plugin taps. Notes every tap; nothing of tapable is reachable. */
+export class Facade {
+  readonly taps: NotedTap[] = [];
+  readonly watchers: { plugin: string; watch: (event: TraceEvent) => void }[] = [];
+  sealed = false;
+  readonly #plugin: Plugin;
+  readonly #timeouts: Timeouts;
+
+  constructor(plugin: Plugin, timeouts: Timeouts) {
+    this.#plugin = plugin;
+    this.#timeouts = timeouts;
+  }
+
+  hooks(): PluginHooks {
+    return {
+      connect: this.#tappable("connect"),
+      ehlo: this.#tappable("ehlo"),
+      auth: this.#tappable("auth"),
+      rcpt: this.#tappable("rcpt"),
+      data: this.#tappable("data"),
+      queue: { for: (transport) => this.#tappable("queue", transport) },
+      trace: {
+        tap: (_name, watch) => {
+          this.#mustBeOpen();
+          this.watchers.push({ plugin: this.#plugin.name, watch });
+        },
+      },
+    };
+  }
+
+  #tappable<Args extends readonly unknown[]>(hook: HookName, transport?: string): Tappable<Args> {
+    // The guard takes any tap; Tappable's signatures are what keeps the arguments right
+    return {
+      tap: (options, judge) =>
+        this.#note(hook, transport, "sync", options, (owner) => (into) => into.tap(owner.tap, guardSync(owner, judge as never))),
+      tapAsync: (options, judge) =>
+        this.#note(hook, transport, "async", options, (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, judge as never))),
+      tapPromise: (options, judge) =>
+        this.#note(hook, transport, "promise", options, (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, fromPromise(judge as never)))),
+    };
+  }
+
+  #note(hook: HookName, transport: string | undefined, kind: Kind, given: string | TapOptions, insert: (owner: TapOwner) => NotedTap["insert"]): void {
+    this.#mustBeOpen();
+    const options: TapOptions = typeof given === "string" ? { name: given } : given;
+    const { definition, name: plugin } = this.#plugin;
+    const owner = this.#owner(hook, options);
+    this.taps.push({
+      hook,
+      transport,
+      kind,
+      owner,
+      plugin,
+      stage: options.stage ?? "normal",
+      before: [...(options.before ?? []), ...(definition.before ?? [])],
+      after: [...(options.after ?? []), ...(definition.after ?? []), ...requiredNames(definition.requires)],
+      insert: insert(owner),
+    });
+  }
+
+  #owner(hook: HookName, options: TapOptions): TapOwner {
+    const { definition, name, placement } = this.#plugin;
+    const slow = hook === "data" || hook === "queue";
+    return {
+      hook,
+      plugin: name,
+      version: definition.version,
+      tap: options.name,
+      onFailure: perHook(placement.onFailure, hook) ?? options.onFailure ?? perHook(definition.onFailure, hook) ?? "defer",
+      deadline: options.deadline ?? (slow ? this.#timeouts.delivery : this.#timeouts.tap),
+    };
+  }
+
+  #mustBeOpen(): void {
+    if (!this.sealed) return;
+    const what = `plugin ${this.#plugin.name} taps or extends after the server was sealed`;
+    throw new ConfigurationError([{ code: "TOO_LATE", where: "plugins", what, mend: "Do it in apply." }]);
+  }
+}
+
+const perHook = (failure: Plugin["definition"]["onFailure"], hook: HookName) => (typeof failure === "object" ? failure[hook] : failure);
+
+export const requiredNames = (requires: Plugin["definition"]["requires"]): readonly string[] =>
+  requires === undefined ? [] : isList(requires) ? requires : Object.keys(requires);
+
+const isList = (value: unknown): value is readonly string[] => Array.isArray(value);
+
+/** Puts a guarded watcher on `trace`: what it throws is logged, once per plugin and message. */
+export function insertWatcher(hooks: Hooks, plugin: string, watch: (event: TraceEvent) => void, log: Log): void {
+  let reported = "";
+  hooks.trace.tap(plugin, (event) => {
+    try {
+      watch(event);
+    } catch (error) {
+      const text = String(error);
+      if (text !== reported) log.error({ plugin, hook: "trace", err: error }, `plugin ${plugin} failed in trace`);
+      reported = text;
+    }
+  });
+}

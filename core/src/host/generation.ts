@@ -1,0 +1,106 @@
+import type { Hooks } from "./hooks.ts";
+import type { Limits, Timeouts } from "./limits.ts";
+import type { ListenerInfo } from "./plugin.ts";
+import type { DefaultTransports } from "./recipient.ts";
+import type { BareLineEnds } from "../protocol/body.ts";
+import type { Clock, Log, Resolver } from "./services.ts";
+import type { Vocabulary } from "./vocabulary.ts";
+
+/** One tap in its place, for `mailhost hooks`. */
+export interface PlannedTap {
+  readonly hook: string;
+  readonly plugin: string;
+  readonly version: string;
+  readonly tap: string;
+  readonly kind: "sync" | "async" | "promise";
+  readonly stage: string;
+  readonly onFailure: string;
+  /** Why it stands where it stands. */
+  readonly why: string;
+}
+
+/** A plugin in force, for `mailhost plugins`. */
+export interface PlannedPlugin {
+  readonly name: string;
+  readonly package: string;
+  readonly version: string;
+  readonly core: string;
+  readonly provides: readonly string[];
+}
+
+export interface Services {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly resolver: Resolver;
+}
+
+/** One set of hooks, plugins and options in force on one listener. Sessions finish on the one they began with. */
+export class Generation {
+  readonly listener: ListenerInfo;
+  readonly hooks: Hooks;
+  readonly vocabulary: Vocabulary;
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+  readonly defaults: DefaultTransports;
+  readonly bareLineEnds: (clientAddress: string) => BareLineEnds;
+  readonly services: Services;
+  readonly taps: readonly PlannedTap[];
+  readonly plugins: readonly PlannedPlugin[];
+  readonly longestLine: number;
+  readonly #closers: readonly (() => void | Promise<void>)[];
+  #sessions = 0;
+  #retired: (() => void) | undefined;
+
+  constructor(parts: GenerationParts) {
+    this.listener = parts.listener;
+    this.hooks = parts.hooks;
+    this.vocabulary = parts.vocabulary;
+    this.limits = parts.limits;
+    this.timeouts = parts.timeouts;
+    this.defaults = parts.defaults;
+    this.bareLineEnds = parts.bareLineEnds;
+    this.services = parts.services;
+    this.taps = parts.taps;
+    this.plugins = parts.plugins;
+    this.longestLine = parts.vocabulary.longestLine;
+    this.#closers = parts.closers;
+  }
+
+  get sessions(): number {
+    return this.#sessions;
+  }
+
+  /** A session begins on this generation; the result ends it. */
+  enter(): () => void {
+    this.#sessions += 1;
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#sessions -= 1;
+      if (this.#sessions === 0) this.#retired?.();
+    };
+  }
+
+  /** No new sessions come. Waits for those that are open, then closes what plugins opened. */
+  async retire(): Promise<void> {
+    if (this.#sessions > 0) await new Promise<void>((resolve) => (this.#retired = resolve));
+    await runClosers(this.#closers, this.services.log);
+  }
+}
+
+export interface GenerationParts
+  extends Pick<Generation, "listener" | "hooks" | "vocabulary" | "limits" | "timeouts" | "defaults" | "bareLineEnds" | "services" | "taps" | "plugins"> {
+  readonly closers: readonly (() => void | Promise<void>)[];
+}
+
+/** Runs all of them in reverse order; one that fails is logged and keeps none of the others. */
+export async function runClosers(closers: readonly (() => void | Promise<void>)[], log: Log): Promise<void> {
+  for (const close of closers.toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      log.error({ err: error }, "closing a plugin failed");
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import { Handle } from "./handle.ts";
+import { type Opinion, type Refusal, failure, isRefusal } from "./opinion.ts";
+import type { Call, Run } from "./run.ts";
+import type { HookName, TapOutcome } from "./trace.ts";
+
+/** What a failing tap means for the client: 451, or nothing. */
+export type OnFailure = "defer" | "ignore";
+
+/** Whose tap this is, and how it is to be treated. */
+export interface TapOwner {
+  readonly hook: HookName;
+  readonly plugin: string;
+  readonly version: string;
+  readonly tap: string;
+  readonly onFailure: OnFailure;
+  /** Milliseconds an async tap may take. */
+  readonly deadline: number;
+}
+
+export type TapCallback = (error?: unknown, opinion?: Opinion) => void;
+
+type SyncTap<H, R extends readonly unknown[]> = (handle: H, ...rest: R) => unknown;
+type AsyncTap<H, R extends readonly unknown[]> = (handle: H, ...rest: [...R, AbortSignal, TapCallback]) => unknown;
+
+/**
+ * One wrapper around every sync tap (P7). No timer, no allocation; what it throws or wrongly returns
+ * is a 451 and a log line, never more.
+ */
+export const guardSync =
+  <H, R extends readonly unknown[]>(owner: TapOwner, tap: SyncTap<H, R>) =>
+  (call: Call<H, R>): Refusal | undefined => {
+    const handle = call.subject.shared;
+    const started = call.run.traced ? performance.now() : 0;
+    if (handle instanceof Handle) handle.lend(owner.plugin);
+    let verdict: Verdict;
+    try {
+      verdict = readOpinion(tap(handle, ...call.rest));
+    } catch (error) {
+      verdict = { failed: { error } };
+    }
+    return conclude(owner, call, handle, started, verdict);
+  };
+
+/** One wrapper around every async tap: a time limit, a signal, and the first settlement counts. */
+export const guardAsync =
+  <H, R extends readonly unknown[]>(owner: TapOwner, tap: AsyncTap<H, R>) =>
+  (call: Call<H, R>, done: (error: null, refusal?: Refusal) => void): void => {
+    const handle = call.subject.fresh();
+    const { run } = call;
+    const started = run.traced ? performance.now() : 0;
+    const controller = new AbortController();
+    const unwatch = run.watch(controller);
+    let settled = false;
+    const settle = (verdict: Verdict): void => {
+      if (settled) return run.traced ? traceTap(owner, call, started, { kind: "late" }, []) : undefined;
+      settled = true;
+      cancel();
+      unwatch();
+      done(null, conclude(owner, call, handle, started, verdict));
+    };
+    const cancel = run.clock.after(owner.deadline, () => {
+      const error = new Error(`no answer within ${owner.deadline} ms`);
+      settle({ failed: { error } });
+      controller.abort(error);
+    });
+    if (handle instanceof Handle) handle.lend(owner.plugin);
+    try {
+      const returned = tap(handle, ...call.rest, controller.signal, (error, opinion) =>
+        settle(error === undefined || error === null ? readOpinion(opinion) : { failed: { error } }),
+      );
+      // An async function under tapAsync: its rejection must not become the process's
+      if (isThenable(returned)) returned.then(undefined, (error: unknown) => settle({ failed: { error } }));
+    } catch (error) {
+      settle({ failed: { error } });
+    }
+  };
+
+/** A promise tap is an async tap that calls back when its promise settles. */
+export const fromPromise =
+  <H, R extends readonly unknown[]>(tap: (handle: H, ...rest: [...R, AbortSignal]) => Promise<Opinion>): AsyncTap<H, R> =>
+  (handle, ...rest) => {
+    const callback = rest.at(-1) as TapCallback;
+    // The callback is the last argument and is cut off here; the types cannot say so
+    const promise: unknown = tap(handle, ...(rest.slice(0, -1) as [...R, AbortSignal]));
+    if (!isThenable(promise)) throw new TypeError("a promise tap must return a promise");
+    promise.then(
+      (opinion) => callback(undefined, opinion as Opinion),
+      (error: unknown) => callback(error ?? new Error("rejected with nothing")),
+    );
+  };
+
+/** What came out of a tap: a refusal, silence, or a failure. */
+interface Verdict {
+  readonly refusal?: Refusal;
+  readonly failed?: { readonly error: unknown };
+}
+
+function readOpinion(value: unknown): Verdict {
+  try {
+    return judgeOpinion(value);
+  } catch (error) {
+    return { failed: { error } }; // a getter that throws
+  }
+}
+
+function judgeOpinion(value: unknown): Verdict {
+  if (value === undefined || value === null) return silence;
+  if (isRefusal(value)) return { refusal: value };
+  if (isThenable(value)) {
+    value.then(undefined, () => {}); // its rejection is reported as this failure
+    return { failed: { error: new TypeError("a sync tap returned a promise: use tapPromise") } };
+  }
+  return { failed: { error: new TypeError(`a tap returned ${describe(value)} instead of a refusal or nothing`) } };
+}
+
+const silence: Verdict = {};
+
+function conclude<H, R extends readonly unknown[]>(
+  owner: TapOwner,
+  call: Call<H, R>,
+  handle: H,
+  started: number,
+  verdict: Verdict,
+): Refusal | undefined {
+  const { run } = call;
+  const { refusal, failed } = verdict;
+  const edits = handle instanceof Handle ? handle.settle(failed === undefined, run.traced) : [];
+  if (failed === undefined) {
+    if (run.traced) {
+      const outcome: TapOutcome = refusal === undefined ? { kind: "silent" } : { kind: "refused", reply: refusal.reply };
+      traceTap(owner, call, started, outcome, edits);
+    }
+    return refusal;
+  }
+  const ignored = owner.onFailure === "ignore";
+  report(owner, run, failed.error, ignored);
+  if (run.traced) traceTap(owner, call, started, { kind: "failed", error: describe(failed.error), ignored }, []);
+  return ignored ? undefined : failure;
+}
+
+function report({ plugin, hook, tap }: TapOwner, run: Run, error: unknown, ignored: boolean): void {
+  const fields = { plugin, hook, tap, session: run.session.id, err: error };
+  run.log.error(fields, `plugin ${plugin} failed in ${hook}: ${describe(error)}${ignored ? " (ignored)" : ""}`);
+}
+
+function traceTap<H, R extends readonly unknown[]>(
+  { hook, plugin, version, tap }: TapOwner,
+  call: Call<H, R>,
+  started: number,
+  outcome: TapOutcome,
+  edits: readonly string[],
+): void {
+  const milliseconds = performance.now() - started;
+  call.run.trace({ type: "tap", hook, plugin, version, tap, milliseconds, outcome, edits, transaction: call.transaction });
+}
+
+/** An error in words, whatever was thrown. */
+export function describe(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  try {
+    return typeof error === "string" ? error : (JSON.stringify(error) ?? typeof error);
+  } catch {
+    return typeof error;
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  (typeof value === "object" || typeof value === "function") && value !== null && "then" in value && typeof value.then === "function";

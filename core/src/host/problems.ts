@@ -1,0 +1,62 @@
+/** One thing that is wrong with a configuration: what, where, and how to mend it. */
+export interface Problem {
+  /** Stable, for programs: `UNKNOWN_OPTION`. */
+  readonly code: ProblemCode;
+  readonly what: string;
+  /** Path into the configuration: `listeners[1].plugins[0].options.root`. */
+  readonly where: string;
+  readonly mend: string;
+}
+
+export type ProblemCode =
+  | "UNKNOWN_PLUGIN"
+  | "BAD_PLUGIN"
+  | "CORE_VERSION"
+  | "MISSING_REQUIREMENT"
+  | "UNKNOWN_OPTION"
+  | "BAD_OPTION"
+  | "DUPLICATE_NAME"
+  | "TWO_OWNERS"
+  | "UNKNOWN_ORDER"
+  | "ORDER_CYCLE"
+  | "NO_HANDLER"
+  | "NO_TLS"
+  | "BAD_LISTENER"
+  | "LISTEN_FAILED"
+  | "APPLY_FAILED"
+  | "OPEN_RELAY"
+  | "BAD_FILE"
+  | "TOO_LATE";
+
+/** A configuration that cannot be put in force, with everything that is wrong with it. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(({ where, what, mend }) => `${where === "" ? "" : `${where}: `}${what}. ${mend}`).join("\n"));
+    this.name = "ConfigurationError";
+    this.problems = problems;
+  }
+}
+
+/** The nearest of `known`, when it is near enough to be a slip of the pen. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const ranked = known.map((one) => ({ one, far: distance(word.toLowerCase(), one.toLowerCase()) }));
+  ranked.sort((a, b) => a.far - b.far);
+  const best = ranked[0];
+  return best !== undefined && best.far <= Math.max(1, Math.floor(word.length / 3)) ? best.one : undefined;
+}
+
+/** Levenshtein distance. */
+function distance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j += 1) {
+      const change = (previous[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      row.push(Math.min(change, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    previous = row;
+  }
+  return previous[to.length] ?? 0;
+}

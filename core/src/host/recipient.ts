@@ -1,0 +1,122 @@
+import { formatAddress } from "../protocol/address.ts";
+import type { Outcome } from "../protocol/machine.ts";
+import { replies } from "../protocol/replies.ts";
+import type { AcceptedRecipient, ForwardPath, Route, TransportKind } from "../protocol/session.ts";
+import { Handle, type Lender } from "./handle.ts";
+
+/** A forward-path on its way to acceptance. Somebody must permit it, somebody must route it. */
+export interface Recipient extends ForwardPath {
+  /** Says that mail for this recipient may be stored here, or passed on. Permit and the kind of its transport must agree. */
+  permit(kind: TransportKind): void;
+  /** Names the transport, and its target. A second, different route is an error of the configuration. */
+  routeTo(route: Route): void;
+}
+
+/** What all taps together said of one recipient. */
+export class RecipientCase implements Lender<RecipientHandle> {
+  readonly path: ForwardPath;
+  readonly permits = new Set<TransportKind>();
+  readonly routes: Route[] = [];
+  readonly shared: RecipientHandle;
+
+  constructor(path: ForwardPath) {
+    this.path = path;
+    this.shared = new RecipientHandle(this);
+  }
+
+  fresh(): RecipientHandle {
+    return new RecipientHandle(this);
+  }
+}
+
+/** What a tap holds of a recipient. */
+export class RecipientHandle extends Handle implements Recipient {
+  readonly #case: RecipientCase;
+  #permits: TransportKind[] = [];
+  #routes: Route[] = [];
+
+  constructor(of: RecipientCase) {
+    super();
+    this.#case = of;
+  }
+
+  get address(): ForwardPath["address"] {
+    return this.#case.path.address;
+  }
+
+  get parameters(): ForwardPath["parameters"] {
+    return this.#case.path.parameters;
+  }
+
+  permit(kind: TransportKind): void {
+    if (this.alive) this.#permits.push(kind);
+  }
+
+  routeTo(route: Route): void {
+    if (this.alive) this.#routes.push({ transport: route.transport, nexthop: route.nexthop });
+  }
+
+  protected edits(): readonly string[] {
+    return [...this.#permits.map((kind) => `permit ${kind}`), ...this.#routes.map((route) => `route to ${describeRoute(route)}`)];
+  }
+
+  protected keep(): void {
+    for (const kind of this.#permits) this.#case.permits.add(kind);
+    this.#case.routes.push(...this.#routes);
+    this.forget();
+  }
+
+  protected forget(): void {
+    if (this.#permits.length > 0) this.#permits = [];
+    if (this.#routes.length > 0) this.#routes = [];
+  }
+}
+
+export const describeRoute = (route: Route): string =>
+  route.nexthop === undefined ? route.transport : `${route.transport} (${route.nexthop})`;
+
+/** Where recipients go that nobody routed. Nothing is a default by being alone. */
+export interface DefaultTransports {
+  readonly local?: string | undefined;
+  readonly relay?: string | undefined;
+}
+
+/** A way out, as its owner declared it. */
+export interface Transport {
+  readonly name: string;
+  readonly kind: TransportKind;
+  /** `one`: its commit cannot be undone or staged (a function, a webhook). A transaction holds one such call. */
+  readonly phases: "one" | "two";
+  /** Plugin that declared it: only it may stage. */
+  readonly owner: string;
+}
+
+/** Judges what the taps left: permitted, routed, of one kind. All of it at RCPT, never after DATA (P5). */
+export function judgeRecipient(
+  { path, permits, routes }: RecipientCase,
+  transports: ReadonlyMap<string, Transport>,
+  defaults: DefaultTransports,
+  complain: (what: string) => void,
+): Outcome<AcceptedRecipient> {
+  if (permits.size === 0) return { problem: replies.relayDenied };
+  const route = routes[0] ?? defaultRoute(permits, defaults);
+  if (route === undefined) return { problem: replies.unknownRecipient };
+  const other = routes.find((one) => one.transport !== route.transport || one.nexthop !== route.nexthop);
+  if (other !== undefined) {
+    complain(`${formatAddress(path.address)} is routed to ${describeRoute(route)} and to ${describeRoute(other)}`);
+    return { problem: replies.twoRoutes };
+  }
+  const transport = transports.get(route.transport);
+  if (transport === undefined) {
+    complain(`${formatAddress(path.address)} is routed to ${describeRoute(route)}, which no plugin provides`);
+    return { problem: replies.unstaged };
+  }
+  if (!permits.has(transport.kind)) return { problem: replies.relayDenied };
+  return { value: { ...path, kind: transport.kind, route } };
+}
+
+function defaultRoute(permits: ReadonlySet<TransportKind>, defaults: DefaultTransports): Route | undefined {
+  if (permits.has("local") && defaults.local !== undefined) return { transport: defaults.local };
+  if (permits.has("relay") && defaults.relay !== undefined) return { transport: defaults.relay };
+  return undefined;
+}

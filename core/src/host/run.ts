@@ -1,0 +1,24 @@
+import type { Session } from "../protocol/session.ts";
+import type { Lender } from "./handle.ts";
+import type { Clock, Log } from "./services.ts";
+import type { TraceFacts } from "./trace.ts";
+
+/** What the guard needs to know of the connection a tap works for. */
+export interface Run {
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether anybody watches. */
+  readonly traced: boolean;
+  trace(facts: TraceFacts): void;
+  /** Aborted when the client is seen to be gone, or the server shuts down. Undone by the result. */
+  watch(controller: AbortController): () => void;
+}
+
+/** One call of a hook: the thing judged, what else its taps see, and for whom. */
+export interface Call<H, Rest extends readonly unknown[]> {
+  readonly subject: Lender<H>;
+  readonly rest: Rest;
+  readonly run: Run;
+  readonly transaction?: string | undefined;
+}

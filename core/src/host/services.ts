@@ -1,0 +1,46 @@
+import * as dns from "node:dns/promises";
+
+/** Where log lines go. pino fits. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Time, so that tests control it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Calls once after so many milliseconds; the result cancels. Never keeps the process alive. */
+  after(milliseconds: number, call: () => void): () => void;
+}
+
+/** DNS, so that tests control it. Rejects as `node:dns` does. */
+export interface Resolver {
+  resolve4(name: string): Promise<string[]>;
+  resolve6(name: string): Promise<string[]>;
+  resolveMx(name: string): Promise<{ exchange: string; priority: number }[]>;
+  resolveTxt(name: string): Promise<string[][]>;
+  reverse(address: string): Promise<string[]>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, call) {
+    const timer = setTimeout(call, milliseconds);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The resolver of this machine, made anew so that nobody's `setServers` reaches it. */
+export const systemResolver = (): Resolver => new dns.Resolver({ timeout: 5000, tries: 2 });
+
+/** Warnings and errors on stderr: what a program gets that names no log of its own. */
+export const consoleLog: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: (fields, message) => console.warn(`mailhost: ${message}`, fields),
+  error: (fields, message) => console.error(`mailhost: ${message}`, fields),
+};

@@ -1,0 +1,42 @@
+import type { Reply } from "../protocol/reply.ts";
+import type { Session } from "../protocol/session.ts";
+
+/** The six hooks. */
+export type HookName = "connect" | "ehlo" | "auth" | "rcpt" | "data" | "queue";
+
+/** What a tap came to. */
+export type TapOutcome =
+  | { readonly kind: "silent" }
+  | { readonly kind: "refused"; readonly reply: Reply }
+  | { readonly kind: "failed"; readonly error: string; readonly ignored: boolean }
+  | { readonly kind: "late" };
+
+/** What happened, for watchers. Read-only: nothing a watcher does changes the dialogue. Times are host-clock milliseconds since the epoch. */
+export type TraceEvent = { readonly at: number; readonly session: Session } & (
+  | { readonly type: "open" }
+  | { readonly type: "close"; readonly reason: string }
+  | { readonly type: "client"; readonly line: string; readonly secret: boolean }
+  | { readonly type: "server"; readonly line: string; readonly secret: boolean }
+  /** Octets of a body as the client sent them, dots and end included. `header` while they belong to the header section. */
+  | { readonly type: "body"; readonly octets: Uint8Array; readonly header: boolean; readonly transaction: string }
+  | { readonly type: "secured"; readonly protocol: string; readonly cipher: string }
+  | {
+      readonly type: "tap";
+      readonly hook: HookName;
+      readonly plugin: string;
+      readonly version: string;
+      readonly tap: string;
+      readonly milliseconds: number;
+      readonly outcome: TapOutcome;
+      /** What the tap did to its arguments, in words: `permit local`, `add field X-Spam`. */
+      readonly edits: readonly string[];
+      readonly transaction: string | undefined;
+    }
+  | { readonly type: "route"; readonly recipient: string; readonly transport: string; readonly nexthop: string | undefined; readonly transaction: string }
+  | { readonly type: "delivered"; readonly transaction: string; readonly reply: Reply }
+);
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** A trace event before the session and the time are filled in. */
+export type TraceFacts = DistributiveOmit<TraceEvent, "at" | "session">;

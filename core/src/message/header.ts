@@ -1,0 +1,95 @@
+import { LF } from "../protocol/octets.ts";
+
+/** A header field as it stands in the message: folding and CRLF included, never interpreted. */
+export interface Field {
+  readonly name: string;
+  readonly raw: Uint8Array;
+}
+
+const fieldName = /^([\x21-\x39\x3b-\x7e]+)[ \t]*:/;
+
+/** Header sections are bounded: 256 KiB (design §4). */
+export const headerOctets = 256 * 1024;
+
+/** Splits the header section off content that arrives in pieces. */
+export class HeaderSplitter {
+  readonly fields: Field[] = [];
+  /** Octets of the header section, without the empty line behind it. Fixed once `ended`. */
+  octets = 0;
+  ended = false;
+  tooBig = false;
+  #kept: Uint8Array = new Uint8Array(1024);
+  #length = 0;
+  #lineStart = 0;
+  #fieldStart = 0;
+  #name: string | undefined;
+
+  push(slice: Uint8Array): void {
+    if (this.ended) return;
+    // What lies beyond the limit cannot be header any more, and is looked at no further
+    const taken = slice.subarray(0, headerOctets + 2 - this.#length);
+    this.#append(taken);
+    this.#readLines();
+    if (!this.ended && this.#length >= headerOctets) {
+      this.tooBig = true;
+      this.ended = true;
+    }
+  }
+
+  /** The content is over: what stands there is the last field. */
+  end(): void {
+    if (this.ended) return;
+    if (this.#lineStart < this.#length) this.#takeLine(this.#length);
+    if (!this.ended) this.#endAt(this.#lineStart);
+  }
+
+  #append(octets: Uint8Array): void {
+    if (this.#length + octets.length > this.#kept.length) {
+      const grown = new Uint8Array(Math.max(this.#kept.length * 2, this.#length + octets.length));
+      grown.set(this.#kept.subarray(0, this.#length));
+      this.#kept = grown;
+    }
+    this.#kept.set(octets, this.#length);
+    this.#length += octets.length;
+  }
+
+  #readLines(): void {
+    while (!this.ended) {
+      const lf = this.#kept.subarray(0, this.#length).indexOf(LF, this.#lineStart);
+      if (lf < 0) return;
+      this.#takeLine(lf + 1);
+    }
+  }
+
+  /** Looks at the line from #lineStart to `end`. */
+  #takeLine(end: number): void {
+    const first = this.#kept[this.#lineStart];
+    const continues = (first === 0x20 || first === 0x09) && this.#name !== undefined;
+    if (!continues) {
+      const name = this.#nameAt(end);
+      if (name === undefined) return this.#endAt(this.#lineStart);
+      this.#closeField(this.#lineStart);
+      this.#name = name;
+      this.#fieldStart = this.#lineStart;
+    }
+    this.#lineStart = end;
+  }
+
+  #nameAt(end: number): string | undefined {
+    const start = this.#lineStart;
+    const head = this.#kept.subarray(start, Math.min(end, start + 256));
+    return fieldName.exec(String.fromCharCode(...head))?.[1];
+  }
+
+  #closeField(end: number): void {
+    if (this.#name !== undefined) this.fields.push({ name: this.#name, raw: this.#kept.slice(this.#fieldStart, end) });
+    this.#name = undefined;
+  }
+
+  #endAt(end: number): void {
+    this.#closeField(end);
+    this.octets = end;
+    this.ended = true;
+    this.#kept = new Uint8Array(0);
+  }
+}

@@ -1,0 +1,119 @@
+import { asciiLower, encodeUtf8, joinOctets } from "../protocol/octets.ts";
+import type { Field } from "./header.ts";
+import type { Spool } from "./spool.ts";
+
+/** A received message: CRLF line ends, dots unstuffed. Reading is possible any number of times. */
+export interface StoredMessage {
+  /** Octets that `open` will give. */
+  readonly octets: number;
+  /** The header fields from the top, folding kept: trace, plugins' fields, the sender's. */
+  readonly fields: readonly Field[];
+  /** The whole message in pieces. Stop reading whenever you like. */
+  open(): AsyncIterable<Uint8Array>;
+  /** The whole message at once: mind its size. */
+  bytes(): Promise<Uint8Array>;
+}
+
+/** Names of fields are compared without case (RFC 5322 §1.2.2). */
+export const sameName = (one: string, other: string): boolean => asciiLower(one) === asciiLower(other);
+
+const fieldNamePattern = /^[\x21-\x39\x3b-\x7e]+$/;
+// oxlint-disable-next-line no-control-regex -- control octets are what must not pass
+const foldedValue = /^(?:[^\x00-\x08\x0a-\x1f\x7f]|\r\n[ \t])*$/;
+
+/**
+ * A field to be added. The value may be folded (CRLF and a blank) and holds no other line end.
+ * Throws a TypeError on anything that would make a second field of it.
+ */
+export function makeField(name: string, value: string): Field {
+  if (!fieldNamePattern.test(name)) throw new TypeError(`${JSON.stringify(name)} is not a field name`);
+  if (!foldedValue.test(value)) throw new TypeError(`the value of ${name} holds a line end or a control octet`);
+  return { name, raw: encodeUtf8(`${name}: ${value}\r\n`) };
+}
+
+const crlf = encodeUtf8("\r\n");
+
+/** Content as received, with the edits of plugins on top of it. */
+export class Message implements StoredMessage {
+  /** Fields on top of what was received, topmost first. */
+  #added: Field[] = [];
+  #original: readonly Field[];
+  readonly #received: readonly Field[];
+  readonly #headerOctets: number;
+  readonly #spool: Spool;
+
+  constructor(spool: Spool, fields: readonly Field[], originalHeaderOctets: number) {
+    this.#spool = spool;
+    this.#received = fields;
+    this.#original = fields;
+    this.#headerOctets = originalHeaderOctets;
+  }
+
+  get fields(): readonly Field[] {
+    return [...this.#added, ...this.#original];
+  }
+
+  get octets(): number {
+    return joinOctets(this.#head()).length + this.#spool.octets - this.#bodyStart;
+  }
+
+  /** On top of everything there is. */
+  add(field: Field): void {
+    this.#added.unshift(field);
+  }
+
+  /** Removes every field of that name, of whatever origin. Returns how many there were. */
+  remove(name: string): number {
+    const before = this.fields.length;
+    this.#added = this.#added.filter((field) => !sameName(field.name, name));
+    if (this.#original.some((field) => sameName(field.name, name)))
+      this.#original = this.#original.filter((field) => !sameName(field.name, name));
+    return before - this.fields.length;
+  }
+
+  /** Puts the field where the first of its name stood and drops the others; on top when there was none. */
+  replace(field: Field): void {
+    const added = this.#added.findIndex((one) => sameName(one.name, field.name));
+    const original = this.#original.findIndex((one) => sameName(one.name, field.name));
+    this.remove(field.name);
+    if (added >= 0) this.#added.splice(added, 0, field);
+    else if (original >= 0) this.#original = [...this.#original.slice(0, original), field, ...this.#original.slice(original)];
+    else this.add(field);
+  }
+
+  /** Untouched header: the received octets stand for themselves, byte for byte. */
+  get #bodyStart(): number {
+    return this.#original === this.#received ? 0 : this.#headerOctets;
+  }
+
+  #head(): Uint8Array[] {
+    const top = this.#added.map((field) => field.raw);
+    if (this.#original !== this.#received) return [...top, ...this.#original.map((field) => field.raw), new Uint8Array(0)];
+    // Text that is no header must not join the trace fields
+    return this.#received.length === 0 && top.length > 0 && !this.#startsEmpty ? [...top, crlf] : [...top, new Uint8Array(0)];
+  }
+
+  /** Set by the receiver: the first line is the empty one that ends a header section. */
+  #startsEmpty = false;
+
+  markStartsEmpty(): void {
+    this.#startsEmpty = true;
+  }
+
+  async *open(): AsyncGenerator<Uint8Array> {
+    const head = joinOctets(this.#head());
+    if (head.length > 0) yield head;
+    yield* this.#spool.read(this.#bodyStart);
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.open()) chunks.push(chunk);
+    return joinOctets(chunks);
+  }
+
+  /** Frees memory and file. Readings under way finish first. */
+  dispose(): Promise<void> {
+    return this.#spool.dispose();
+  }
+}

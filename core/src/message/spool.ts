@@ -1,0 +1,163 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { joinOctets } from "../protocol/octets.ts";
+import type { MemoryBudget } from "./budget.ts";
+
+/** Octets handed to the file in one write, and read in one read. */
+const blockOctets = 256 * 1024;
+
+export interface SpoolPlace {
+  /** Octets one message may hold in memory. */
+  readonly memoryOctets: number;
+  readonly budget: MemoryBudget;
+  /** Folder for what does not fit. The file has no name once it is open, so a crash leaves nothing. */
+  readonly folder: string;
+}
+
+/**
+ * Content on its way in, in memory up to its budget and in a file beyond; written once, read any number of times.
+ * `write` never waits: ask `full`, and wait for `drained` before writing more.
+ */
+export class Spool {
+  readonly #place: SpoolPlace;
+  #chunks: Uint8Array[] = [];
+  #held = 0; // octets in #chunks
+  #taken = 0; // of the budget
+  #file: FileHandle | undefined;
+  #written = 0;
+  #writing: Promise<void> | undefined;
+  #error: Error | undefined;
+  #spilled = false;
+  #users = 1;
+
+  constructor(place: SpoolPlace) {
+    this.#place = place;
+  }
+
+  get octets(): number {
+    return this.#written + this.#held;
+  }
+
+  /** What the file system said no with. What was written since is lost. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  get full(): boolean {
+    return this.#writing !== undefined && this.#held >= blockOctets;
+  }
+
+  write(octets: Uint8Array): void {
+    if (this.#error !== undefined) return;
+    if (!this.#spilled && (this.#held + octets.length > this.#place.memoryOctets || !this.#take(octets.length))) this.#spilled = true;
+    this.#chunks.push(octets);
+    this.#held += octets.length;
+    if (this.#spilled && this.#held >= blockOctets) this.#spill();
+  }
+
+  #take(octets: number): boolean {
+    if (!this.#place.budget.take(octets)) return false;
+    this.#taken += octets;
+    return true;
+  }
+
+  /** Resolves when `full` no longer holds. Never rejects: see `error`. */
+  async drained(): Promise<void> {
+    while (this.full) await this.#writing;
+  }
+
+  #spill(): void {
+    this.#writing ??= this.#writeOut().finally(() => {
+      this.#writing = undefined;
+      if (this.#held >= blockOctets && this.#error === undefined) this.#spill();
+    });
+  }
+
+  async #writeOut(): Promise<void> {
+    try {
+      this.#file ??= await openNameless(this.#place.folder);
+      const block = joinOctets(this.#chunks);
+      await writeAll(this.#file, block, this.#written);
+      // What came while it was written stands behind it
+      const later = this.#held - block.length;
+      this.#chunks = later === 0 ? [] : tailOf(this.#chunks, block.length);
+      this.#held = later;
+      this.#written += block.length;
+      this.#giveBack();
+    } catch (error) {
+      this.#error = error instanceof Error ? error : new Error(String(error));
+      this.#chunks = [];
+      this.#held = 0;
+    }
+  }
+
+  #giveBack(): void {
+    this.#place.budget.give(this.#taken);
+    this.#taken = 0;
+  }
+
+  /** Resolves when all is where it stays. Rejects with the file system's error. */
+  async finish(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+    if (this.#spilled && this.#held > 0 && this.#error === undefined) await this.#writeOut();
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** The content from `start` on. Only after `finish`. */
+  async *read(start = 0): AsyncGenerator<Uint8Array> {
+    this.#users += 1;
+    try {
+      let at = start;
+      while (this.#file !== undefined && at < this.#written) {
+        const buffer = new Uint8Array(Math.min(blockOctets, this.#written - at));
+        const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, at);
+        if (bytesRead === 0) throw new Error("the spool file is shorter than what was written to it");
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+      let skip = Math.max(0, start - this.#written);
+      for (const chunk of this.#chunks) {
+        if (skip < chunk.length) yield skip === 0 ? chunk : chunk.subarray(skip);
+        skip = Math.max(0, skip - chunk.length);
+      }
+    } finally {
+      await this.#release();
+    }
+  }
+
+  /** Frees memory and file once nobody reads any more. */
+  async dispose(): Promise<void> {
+    await this.#writing;
+    await this.#release();
+  }
+
+  async #release(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users > 0) return;
+    this.#giveBack();
+    this.#chunks = [];
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+}
+
+async function openNameless(folder: string): Promise<FileHandle> {
+  const path = join(folder, `mailhost-${randomUUID()}`);
+  const file = await open(path, "wx+", 0o600);
+  await unlink(path);
+  return file;
+}
+
+async function writeAll(file: FileHandle, octets: Uint8Array, position: number): Promise<void> {
+  let at = 0;
+  while (at < octets.length) at += (await file.write(octets, at, octets.length - at, position + at)).bytesWritten;
+}
+
+/** The chunks behind the first `octets`, which end at a chunk's border. */
+function tailOf(chunks: readonly Uint8Array[], octets: number): Uint8Array[] {
+  let passed = 0;
+  const from = chunks.findIndex((chunk) => (passed += chunk.length) > octets);
+  return from < 0 ? [] : chunks.slice(from);
+}

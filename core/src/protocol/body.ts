@@ -1,0 +1,110 @@
+import { CR, DOT, LF } from "./octets.ts";
+
+/** What to do with a CR or LF that stands alone in a body. */
+export type BareLineEnds = "refuse" | "normalize";
+
+type At = "lineStart" | "text" | "cr" | "dot" | "dotCr";
+
+const crlf = new Uint8Array([CR, LF]);
+
+/**
+ * Reads the body of DATA: the five octets CRLF . CRLF end it and nothing else does, whatever the cuts;
+ * a dot is dropped only behind CRLF (RFC 5321 §4.5.2). A lone CR or LF is noted in `sawBare`,
+ * and becomes CRLF where the listener mends (RFC 6409 §8).
+ */
+export class DotReader {
+  sawBare = false;
+  #at: At = "lineStart";
+  readonly #mend: boolean;
+
+  constructor(bare: BareLineEnds) {
+    this.#mend = bare === "normalize";
+  }
+
+  /**
+   * Reads `chunk` and hands the content to `sink` as slices of it, without copying.
+   * Returns the index behind the end of the body, or -1 when the body goes on.
+   */
+  push(chunk: Uint8Array, sink: (slice: Uint8Array) => void): number {
+    let at = 0;
+    let from = 0; // start of the slice not yet handed over
+    let cr = -2; // the next CR and LF, searched for once and again only when passed
+    let lf = -2;
+    const flush = (to: number): void => {
+      if (to > from) sink(chunk.subarray(from, to));
+    };
+    while (at < chunk.length) {
+      const octet = chunk[at];
+      switch (this.#at) {
+        case "lineStart":
+          if (octet === DOT) {
+            flush(at);
+            from = at += 1;
+            this.#at = "dot";
+          } else this.#at = "text";
+          break;
+        case "dot": // `.CR` may be the end; any other octet was stuffed
+          if (octet === CR) {
+            from = at += 1;
+            this.#at = "dotCr";
+          } else this.#at = "text";
+          break;
+        case "dotCr":
+          if (octet === LF) {
+            this.#at = "lineStart";
+            return at + 1;
+          }
+          this.#at = "cr"; // the dot was stuffed, the CR is content so far
+          break;
+        case "cr": // a CR was read and is not handed over yet
+          if (octet === LF) {
+            sink(crlf);
+            from = at += 1;
+            this.#at = "lineStart";
+          } else {
+            this.#bare(sink);
+            this.#at = "text";
+          }
+          break;
+        case "text": {
+          if (cr !== -1 && cr < at) cr = chunk.indexOf(CR, at);
+          if (lf !== -1 && lf < at) lf = chunk.indexOf(LF, at);
+          if (cr !== -1 && cr + 1 === lf) {
+            at = lf + 1; // a whole line stays in the slice
+            this.#at = "lineStart";
+          } else if (cr !== -1 && (lf === -1 || cr < lf)) {
+            flush(cr);
+            from = at = cr + 1;
+            this.#at = "cr";
+          } else if (lf !== -1) {
+            flush(lf);
+            from = at = lf + 1;
+            this.#bare(sink);
+          } else at = chunk.length;
+        }
+      }
+    }
+    flush(at);
+    return -1;
+  }
+
+  #bare(sink: (slice: Uint8Array) => void): void {
+    this.sawBare = true;
+    if (this.#mend) sink(crlf);
+  }
+}
+
+/** The body as a client sends it: dots stuffed, ended by CRLF . CRLF (RFC 5321 §4.5.2). Content ends with CRLF or gets one. */
+export function stuff(content: Uint8Array): Uint8Array {
+  const out: number[] = [];
+  let lineStart = true;
+  for (let at = 0; at < content.length; at += 1) {
+    const octet = content[at] ?? 0;
+    if (lineStart && octet === DOT) out.push(DOT);
+    out.push(octet);
+    lineStart = octet === LF && content[at - 1] === CR;
+  }
+  if (!lineStart) out.push(CR, LF);
+  out.push(DOT, CR, LF);
+  return Uint8Array.from(out);
+}

@@ -1,0 +1,38 @@
+export const CR = 0x0d;
+export const LF = 0x0a;
+export const DOT = 0x2e;
+
+/** Folds A to Z and nothing else: Unicode folding once ran `RſET` as RSET. */
+export const asciiUpper = (text: string): string => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
+
+/** Folds a to z and nothing else. */
+export const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+
+// oxlint-disable-next-line no-control-regex -- finding octets beyond ASCII is the purpose
+export const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The text of UTF-8 octets, or undefined when they are not UTF-8. */
+export function decodeUtf8(octets: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(octets);
+  } catch {
+    return undefined;
+  }
+}
+
+export const encodeUtf8 = (text: string): Uint8Array => encoder.encode(text);
+
+export function joinOctets(chunks: readonly Uint8Array[]): Uint8Array {
+  const only = chunks[0];
+  if (chunks.length === 1 && only !== undefined) return only;
+  const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
+}

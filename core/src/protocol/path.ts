@@ -1,0 +1,60 @@
+import { type Address, readMailbox } from "./address.ts";
+import { canonicalDomain, canonicalLiteral } from "./domain.ts";
+
+/** Where a path was read to, and what it names. `null` is the null reverse-path `<>`. */
+export interface PathRead<P> {
+  readonly path: P;
+  /** Index of the first character behind the path. */
+  readonly end: number;
+}
+
+/**
+ * Reads `<…>` of MAIL FROM, RFC 5321 §4.1.2. Source routes are read and dropped (§4.1.1.3, appendix C).
+ * Blanks before the path and a path without brackets are taken too: clients send both.
+ */
+export function readReversePath(text: string): PathRead<Address | null> | undefined {
+  const from = skipBlanks(text);
+  if (text.startsWith("<>", from)) return bounded(text, { path: null, end: from + 2 });
+  return readPath(text, from);
+}
+
+/** Reads `<…>` of RCPT TO. `<postmaster>` without a domain is an address with an empty domain (§4.5.1). */
+export function readForwardPath(text: string): PathRead<Address> | undefined {
+  const from = skipBlanks(text);
+  const postmaster = /^<?postmaster>?(?=[ \t]|$)/i.exec(text.slice(from));
+  if (postmaster !== null && postmaster[0].startsWith("<") === postmaster[0].endsWith(">")) {
+    const written = postmaster[0].replace(/[<>]/g, "");
+    const address: Address = { localPart: "postmaster", domain: "", text: written };
+    return { path: address, end: from + postmaster[0].length };
+  }
+  return readPath(text, from);
+}
+
+function readPath(text: string, from: number): PathRead<Address> | undefined {
+  const bracketed = text[from] === "<";
+  const start = bracketed ? skipSourceRoute(text, from + 1) : from;
+  if (start === undefined) return undefined;
+  const read = readMailbox(text, start);
+  if (read === undefined) return undefined;
+  if (bracketed && text[read.end] !== ">") return undefined;
+  return bounded(text, { path: read.address, end: read.end + (bracketed ? 1 : 0) });
+}
+
+const skipBlanks = (text: string): number => text.length - text.replace(/^[ \t]+/, "").length;
+
+/** A path ends at a blank or at the end of the line: `<a@b>SIZE=1` is no path. */
+function bounded<P>(text: string, read: PathRead<P>): PathRead<P> | undefined {
+  return read.end === text.length || /[ \t]/.test(text[read.end] ?? "") ? read : undefined;
+}
+
+/** Index behind `@a,@b:`; the index itself when there is none; undefined when it is malformed. */
+function skipSourceRoute(text: string, from: number): number | undefined {
+  if (text[from] !== "@") return from;
+  const colon = text.indexOf(":", from);
+  if (colon < 0) return undefined;
+  const hosts = text.slice(from, colon).split(",");
+  const sound = hosts.every((host) => host.startsWith("@") && isDomain(host.slice(1)));
+  return sound ? colon + 1 : undefined;
+}
+
+const isDomain = (text: string): boolean => canonicalDomain(text) !== undefined || canonicalLiteral(text) !== undefined;

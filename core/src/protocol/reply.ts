@@ -1,0 +1,80 @@
+// The one writer of replies: nothing reaches the client that did not pass here.
+
+/** Enhanced status code, RFC 3463 §2: class, subject, detail. */
+export type Status = `${2 | 4 | 5}.${number}.${number}`;
+
+/**
+ * What the server answers: RFC 5321 §4.2, with the enhanced status of RFC 2034 where there is one.
+ * `text` holds one entry per line; a status, when present, stands on every line.
+ */
+export interface Reply {
+  readonly code: number;
+  readonly status?: Status | undefined;
+  readonly text: string | readonly string[];
+}
+
+/** RFC 5321 §4.5.3.1.5: a reply line holds at most 512 octets, CRLF included. */
+export const replyLineOctets = 512;
+
+const statusPattern = /^([245])\.\d{1,3}\.\d{1,3}$/;
+const printable = /^[\t\x20-\x7e]*$/;
+
+/** Why this is not a reply one may send, or undefined when it is. */
+export function replyProblem(reply: Reply): string | undefined {
+  const { code, status, text } = reply;
+  if (!Number.isInteger(code) || code < 200 || code > 599) return `code ${code} is not a reply code`;
+  if (status !== undefined) {
+    const matched = statusPattern.exec(status);
+    if (matched === null) return `status ${JSON.stringify(status)} is not X.Y.Z`;
+    // RFC 2034 §4: the class of the status is the first digit of the code
+    if (matched[1] !== String(code)[0]) return `status ${status} does not agree with code ${code}`;
+  }
+  const lines = typeof text === "string" ? [text] : text;
+  if (lines.length === 0) return "a reply needs at least one line";
+  for (const line of lines) {
+    if (typeof line !== "string") return "the text of a reply is a string";
+    if (!printable.test(line)) return `text ${JSON.stringify(line)} holds octets that are not printable ASCII`;
+    // 334 carries a challenge, which RFC 4954 §4 lets grow to 12288 octets
+    if (code !== 334 && prefixLength(status) + line.length + 2 > replyLineOctets) return "a reply line is over 512 octets";
+  }
+  return undefined;
+}
+
+const prefixLength = (status: Status | undefined): number =>
+  4 + (status === undefined ? 0 : status.length + 1);
+
+/** A checked reply. Throws a TypeError naming what is wrong: replies are made at start-up. */
+export function makeReply(code: number, status: Status | undefined, text: string | readonly string[]): Reply {
+  const reply: Reply = { code, status, text };
+  const problem = replyProblem(reply);
+  if (problem !== undefined) throw new TypeError(`not a reply: ${problem}`);
+  return reply;
+}
+
+/** Client octets made safe to stand in a reply text: printable ASCII, at most `most` characters. */
+export function quotable(text: string, most = 64): string {
+  const clean = text.replace(/[^\x20-\x7e]/g, "?");
+  return clean.length > most ? `${clean.slice(0, most)}...` : clean;
+}
+
+/** The lines as they go on the wire, without CRLF. */
+export function replyLines(reply: Reply): string[] {
+  const lines = typeof reply.text === "string" ? [reply.text] : reply.text;
+  const status = reply.status === undefined ? "" : `${reply.status} `;
+  return lines.map((line, index) => `${reply.code}${index === lines.length - 1 ? " " : "-"}${status}${line}`);
+}
+
+const encoder = new TextEncoder();
+const encoded = new WeakMap<Reply, Uint8Array>();
+
+/** The octets of a reply. A reply object is encoded once; throws on what `replyProblem` names. */
+export function encodeReply(reply: Reply): Uint8Array {
+  let octets = encoded.get(reply);
+  if (octets === undefined) {
+    const problem = replyProblem(reply);
+    if (problem !== undefined) throw new TypeError(`not a reply: ${problem}`);
+    octets = encoder.encode(`${replyLines(reply).join("\r\n")}\r\n`);
+    encoded.set(reply, octets);
+  }
+  return octets;
+}

@@ -1,0 +1,88 @@
+import type { Address } from "./address.ts";
+import { needsSmtputf8 } from "./address.ts";
+import type { Context, Outcome } from "./machine.ts";
+import { asciiUpper } from "./octets.ts";
+import { type Parameters, type ParameterTable, readParameters } from "./parameters.ts";
+import { type PathRead, readForwardPath, readReversePath } from "./path.ts";
+import { replies } from "./replies.ts";
+import type { Reply } from "./reply.ts";
+import type { ForwardPath, Greeting } from "./session.ts";
+
+// The syntax column of the table: argument in, value or reply out.
+
+export const nothing = (argument: string): Outcome<undefined> =>
+  argument === "" ? { value: undefined } : { problem: replies.noArgument };
+
+export const anything = (argument: string): Outcome<string> => ({ value: argument });
+
+export const something = (argument: string): Outcome<string> =>
+  argument === "" ? { problem: replies.needsArgument } : { value: argument };
+
+/** RFC 5321 §4.1.1.1 wants a domain or a literal; clients send whatever their host is called, so any token is taken. */
+const greeting =
+  (extended: boolean) =>
+  (argument: string): Outcome<Greeting> =>
+    argument === "" || /\s/.test(argument) || argument.length > 255
+      ? { problem: replies.badGreeting }
+      : { value: { name: argument, extended } };
+export const ehloName = greeting(true);
+export const heloName = greeting(false);
+
+export interface MailArgument {
+  readonly reversePath: Address | null;
+  readonly parameters: Parameters;
+}
+
+export function reversePath(argument: string, context: Context): Outcome<MailArgument> {
+  const read = afterKeyword(argument, /^from:/i, readReversePath);
+  if (read === undefined) return { problem: argument.match(/^from:/i) ? replies.badReversePath : replies.badMail };
+  const parameters = readParameters(argument.slice(read.end), context.mailParameters);
+  if (isReply(parameters)) return { problem: parameters };
+  if (read.path !== null && needsSmtputf8(read.path) && !parameters.has("SMTPUTF8"))
+    return { problem: replies.needsSmtputf8Sender }; // RFC 6531 §3.5
+  const declared = Number(parameters.get("SIZE") ?? 0);
+  if (context.messageOctets > 0 && declared > context.messageOctets) return { problem: replies.tooBig }; // RFC 1870 §6.1
+  return { value: { reversePath: read.path, parameters } };
+}
+
+export function forwardPath(argument: string, context: Context): Outcome<ForwardPath> {
+  const read = afterKeyword(argument, /^to:/i, readForwardPath);
+  if (read === undefined) return { problem: argument.match(/^to:/i) ? replies.badForwardPath : replies.badRcpt };
+  const parameters = readParameters(argument.slice(read.end), context.rcptParameters);
+  if (isReply(parameters)) return { problem: parameters };
+  const address = read.path.domain === "" ? atServer(read.path, context.session.serverName) : read.path;
+  return { value: { address, parameters } };
+}
+
+/** RFC 5321 §4.5.1: `<postmaster>` is the postmaster of this server. */
+const atServer = (address: Address, name: string): Address => ({ ...address, domain: name });
+
+function afterKeyword<P>(
+  argument: string,
+  keyword: RegExp,
+  read: (text: string) => PathRead<P> | undefined,
+): PathRead<P> | undefined {
+  const matched = keyword.exec(argument);
+  if (matched === null) return undefined;
+  const path = read(argument.slice(matched[0].length));
+  return path === undefined ? undefined : { path: path.path, end: path.end + matched[0].length };
+}
+
+const isReply = (value: Parameters | Reply): value is Reply => "code" in value;
+
+/** `AUTH mechanism [initial-response]`, RFC 4954 §4. */
+export interface AuthArgument {
+  readonly mechanism: string;
+  readonly initial: string | undefined;
+}
+
+export function authArgument(argument: string): Outcome<AuthArgument> {
+  const [mechanism, initial, ...more] = argument.split(/ +/);
+  if (mechanism === undefined || mechanism === "") return { problem: replies.needsArgument };
+  if (more.length > 0) return { problem: replies.badBase64 };
+  return { value: { mechanism: asciiUpper(mechanism), initial } };
+}
+
+/** What a parameter table adds to the length of a command line (RFC 5321 §4.5.3.1.4). */
+export const parameterOctets = (table: ParameterTable): number =>
+  [...table.values()].reduce((sum, syntax) => sum + syntax.octets, 0);

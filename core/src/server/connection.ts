@@ -1,0 +1,107 @@
+import type { Socket } from "node:net";
+import type { Generation } from "../host/generation.ts";
+import type { SpoolPlace } from "../message/spool.ts";
+import type { Upgrade } from "../protocol/machine.ts";
+import type { Peer } from "../session/connection.ts";
+import { Engine } from "../session/engine.ts";
+import type { Wire } from "../session/wire.ts";
+import { secure } from "./upgrade.ts";
+
+/** Milliseconds a client gets to read the last reply before the socket is destroyed. */
+const lingerMilliseconds = 2000;
+
+/** One TCP stream with the engine that speaks on it. */
+export class Connection implements Wire {
+  readonly engine: Engine;
+  readonly #raw: Socket;
+  readonly #generation: Generation;
+  #socket: Socket;
+  #ended = false;
+
+  constructor(socket: Socket, generation: Generation, spool: SpoolPlace, over: () => void) {
+    this.#raw = socket;
+    this.#socket = socket;
+    this.#generation = generation;
+    socket.setNoDelay(true);
+    this.engine = new Engine({ generation, wire: this, peer: peerOf(socket), spool, over });
+    // From the first tick on every socket has its error handler
+    socket.on("error", (error) => this.engine.gone(error.message));
+    socket.on("close", () => this.engine.gone("disconnected"));
+    if (generation.vocabulary.preamble?.kind !== "upgrade") this.#attach(socket);
+    this.engine.start();
+  }
+
+  #attach(socket: Socket): void {
+    socket.on("data", this.#onData);
+    socket.on("drain", this.#onDrain);
+    socket.on("end", this.#onEnd);
+  }
+
+  readonly #onData = (octets: Buffer): void => this.engine.receive(octets);
+  readonly #onDrain = (): void => this.engine.drained();
+  readonly #onEnd = (): void => {
+    if (this.#ended) this.#socket.destroy();
+    else this.engine.ended();
+  };
+
+  write(octets: Uint8Array): boolean {
+    return this.#socket.destroyed || this.#socket.write(octets);
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const socket = this.#socket;
+    // Octets that nobody read would turn the close into a reset, and the last reply would be lost
+    socket.off("data", this.#onData);
+    socket.resume();
+    socket.end();
+    setTimeout(() => this.destroy(), lingerMilliseconds).unref();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#raw.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  upgrade(upgrade: Upgrade): void {
+    const raw = this.#raw;
+    if (this.#socket !== raw) return this.#failed(new Error("TLS is already there"));
+    raw.off("data", this.#onData);
+    raw.off("drain", this.#onDrain);
+    raw.off("end", this.#onEnd);
+    raw.pause();
+    secure(raw, upgrade, this.#generation.timeouts.handshake, (result) => {
+      if ("error" in result) return this.#failed(result.error);
+      this.#socket = result.socket;
+      // The end of TLS is the end of the connection: there is no way back to clear text
+      result.socket.on("close", () => this.engine.gone("disconnected"));
+      this.#attach(result.socket);
+      this.engine.secured(result.info);
+    });
+  }
+
+  #failed(error: Error): void {
+    this.#generation.services.log.info({ session: this.engine.session.id, err: error }, `TLS failed: ${error.message}`);
+    this.engine.gone("TLS failed");
+    this.destroy();
+  }
+}
+
+/** IPv4 clients of a dual-stack listener are IPv4 clients. */
+const plain = (address: string | undefined): string => (address ?? "0.0.0.0").replace(/^::ffff:(?=\d+\.)/i, "");
+
+export const clientAddress = (socket: Socket): string => plain(socket.remoteAddress);
+
+const peerOf = (socket: Socket): Peer => ({
+  client: { address: clientAddress(socket), port: socket.remotePort ?? 0 },
+  local: { address: plain(socket.localAddress), port: socket.localPort ?? 0 },
+});

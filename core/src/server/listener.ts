@@ -1,0 +1,111 @@
+import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
+import type { Generation } from "../host/generation.ts";
+import type { SpoolPlace } from "../message/spool.ts";
+import { replies } from "../protocol/replies.ts";
+import { type Reply, encodeReply } from "../protocol/reply.ts";
+import { Connection, clientAddress } from "./connection.ts";
+import type { Place } from "./settings.ts";
+
+/** Connections of one server by client address, all listeners together. */
+export class ConnectionCount {
+  #all = 0;
+  readonly #byClient = new Map<string, number>();
+
+  /** Takes a place, or gives the reply that says there is none. */
+  enter(address: string, { connections, connectionsPerClient }: { connections: number; connectionsPerClient: number }): Reply | undefined {
+    const its = this.#byClient.get(address) ?? 0;
+    if (this.#all >= connections) return replies.tooManyConnections;
+    if (its >= connectionsPerClient) return replies.tooManyFromYou;
+    this.#all += 1;
+    this.#byClient.set(address, its + 1);
+    return undefined;
+  }
+
+  leave(address: string): void {
+    this.#all -= 1;
+    const its = (this.#byClient.get(address) ?? 1) - 1;
+    if (its === 0) this.#byClient.delete(address);
+    else this.#byClient.set(address, its);
+  }
+}
+
+/** One listening socket, and the generation that new connections get. */
+export class Listener {
+  generation: Generation;
+  readonly place: Place;
+  readonly #server: Server;
+  readonly #spool: SpoolPlace;
+  readonly #count: ConnectionCount;
+  readonly #connections = new Set<Connection>();
+  #emptied: (() => void) | undefined;
+
+  constructor(generation: Generation, place: Place, spool: SpoolPlace, count: ConnectionCount) {
+    this.generation = generation;
+    this.place = place;
+    this.#spool = spool;
+    this.#count = count;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
+  }
+
+  /** Rejects with the error of `net`. */
+  listen(): Promise<void> {
+    const { fd, host, port } = this.place;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
+        this.#server.off("error", reject);
+        const { log } = this.generation.services;
+        this.#server.on("error", (error) => log.error({ err: error }, `listener failed: ${error.message}`));
+        resolve();
+      });
+    });
+  }
+
+  /** Undefined while nothing listens. */
+  get address(): AddressInfo | undefined {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address : undefined;
+  }
+
+  #accept(socket: Socket): void {
+    const { generation } = this;
+    const address = clientAddress(socket);
+    const refusal = this.#count.enter(address, generation.limits);
+    if (refusal !== undefined) {
+      socket.on("error", () => {});
+      // Whoever waits for a TLS handshake cannot read a reply in clear
+      if (generation.listener.implicitTls) socket.destroy();
+      else socket.end(encodeReply(refusal), () => socket.destroy());
+      return;
+    }
+    const leave = generation.enter();
+    let open = 2; // the socket and the dialogue: a message may outlive its connection
+    const over = (): void => {
+      open -= 1;
+      if (open > 0) return;
+      leave();
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#emptied?.();
+    };
+    socket.once("close", () => {
+      this.#count.leave(address);
+      over();
+    });
+    const connection = new Connection(socket, generation, this.#spool, () => queueMicrotask(over));
+    this.#connections.add(connection);
+  }
+
+  /** No new connections from now on; resolves when the last one is over. Sessions get `milliseconds` to finish. */
+  async close(milliseconds: number): Promise<void> {
+    if (this.#server.listening) this.#server.close();
+    for (const { engine } of this.#connections) engine.drain();
+    if (this.#connections.size === 0) return;
+    const emptied = new Promise<void>((resolve) => (this.#emptied = resolve));
+    const stop = setTimeout(() => {
+      for (const connection of this.#connections) connection.engine.stop();
+      setTimeout(() => this.#connections.forEach((connection) => connection.destroy()), 500);
+    }, milliseconds);
+    await emptied;
+    clearTimeout(stop);
+  }
+}

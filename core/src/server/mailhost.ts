@@ -1,0 +1,234 @@
+import { buildGeneration } from "../host/build.ts";
+import type { Generation, Services } from "../host/generation.ts";
+import { ConfigurationError, type Problem } from "../host/problems.ts";
+import { consoleLog, systemClock, systemResolver } from "../host/services.ts";
+import { SharedValues } from "../host/shared.ts";
+import { defaultLimits } from "../host/limits.ts";
+import { MemoryBudget } from "../message/budget.ts";
+import type { SpoolPlace } from "../message/spool.ts";
+import type { Peer } from "../session/connection.ts";
+import { Engine } from "../session/engine.ts";
+import type { Wire } from "../session/wire.ts";
+import { ConnectionCount, Listener } from "./listener.ts";
+import { type MailhostOptions, type Plan, plan, spoolFolder } from "./settings.ts";
+
+/** Where the server can be reached. */
+export interface ListeningAddress {
+  readonly listener: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Who a dialogue without a socket is with, and what it may do. */
+export interface DialogueOptions {
+  /** Name of the listener; the first unless told otherwise. */
+  readonly listener?: string;
+  readonly peer?: Peer;
+  /** Stage and abort instead of delivering. */
+  readonly dryRun?: boolean;
+  readonly over?: () => void;
+}
+
+const noPeer: Peer = { client: { address: "127.0.0.1", port: 0 }, local: { address: "127.0.0.1", port: 0 } };
+
+interface Force {
+  readonly plan: Plan;
+  readonly generation: Generation;
+}
+
+/** A mail server composed from plugins. */
+export class Mailhost {
+  readonly #shared = new SharedValues();
+  readonly #count = new ConnectionCount();
+  readonly #listeners = new Map<string, Listener>();
+  readonly #retiring = new Set<Promise<void>>();
+  readonly #spool: SpoolPlace;
+  #options: MailhostOptions;
+  #force: readonly Force[] = [];
+  #closed: Promise<void> | undefined;
+
+  constructor(options: MailhostOptions) {
+    this.#options = options;
+    const { messageMemoryOctets, memoryOctets } = { ...defaultLimits, ...options.limits };
+    this.#spool = { memoryOctets: messageMemoryOctets, budget: new MemoryBudget(memoryOctets), folder: spoolFolder(options) };
+  }
+
+  /** One per listener, in order: hooks, plugins and options in force. Empty before `prepare` or `listen`. */
+  get generations(): readonly Generation[] {
+    return this.#force.map(({ generation }) => generation);
+  }
+
+  get addresses(): readonly ListeningAddress[] {
+    return [...this.#listeners].flatMap(([listener, { address }]) =>
+      address === undefined ? [] : [{ listener, address: address.address, port: address.port }],
+    );
+  }
+
+  /** Checks everything and sets plugins up without listening. Rejects with a ConfigurationError that holds every problem. */
+  async prepare(): Promise<this> {
+    if (this.#force.length === 0) this.#force = await this.#build(this.#options);
+    return this;
+  }
+
+  /**
+   * Listens: on `port` and `host` where given (the program's short way), else on the configured listeners.
+   * Rejects with a ConfigurationError when the configuration or a port is not to be had; then nothing listens.
+   */
+  async listen(port?: number, host?: string): Promise<this> {
+    if (port !== undefined) this.#options = { ...this.#options, listeners: [{ ...this.#options.listeners?.[0], port, ...(host === undefined ? {} : { host }) }] };
+    await this.prepare();
+    try {
+      await this.#open(this.#force);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    return this;
+  }
+
+  /**
+   * Puts new options in force for new connections; open ones finish on the old. On any error the old ones stay
+   * in force and the promise rejects with what is wrong.
+   */
+  async reload(options: MailhostOptions): Promise<void> {
+    const before = this.#force;
+    const next = await this.#build(options);
+    const listening = this.#listeners.size > 0;
+    try {
+      if (listening) await this.#open(next);
+    } catch (error) {
+      await this.#retire(next);
+      throw error;
+    }
+    this.#options = options;
+    this.#force = next;
+    if (listening) this.#closeMissing(next);
+    void this.#retire(before);
+  }
+
+  /** Starts a dialogue on any wire: the test kit, `mailhost try`, a replayer. Needs `prepare`. */
+  dialogue(wire: Wire, options: DialogueOptions = {}): Engine {
+    const force = this.#force.find(({ plan: { blueprint } }) => options.listener === undefined || blueprint.listener.name === options.listener);
+    if (force === undefined) throw new Error(options.listener === undefined ? "call prepare first" : `there is no listener ${options.listener}`);
+    const { generation } = force;
+    const leave = generation.enter();
+    const over = (): void => {
+      leave();
+      options.over?.();
+    };
+    const engine = new Engine({ generation, wire, peer: options.peer ?? noPeer, spool: this.#spool, dryRun: options.dryRun === true, over });
+    return engine;
+  }
+
+  /** Stops listening, lets sessions finish within `timeouts.drain`, answers 421, closes what plugins opened. */
+  close(): Promise<void> {
+    this.#closed ??= this.#closeAll();
+    return this.#closed;
+  }
+
+  async #closeAll(): Promise<void> {
+    await Promise.all([...this.#listeners.values()].map((listener) => listener.close(listener.generation.timeouts.drain)));
+    await this.#retire(this.#force);
+    await Promise.all(this.#retiring);
+    this.#listeners.clear();
+  }
+
+  async #build(options: MailhostOptions): Promise<Force[]> {
+    const services = servicesOf(options);
+    const force: Force[] = [];
+    const problems: Problem[] = [];
+    for (const one of plan(options)) {
+      try {
+        force.push({ plan: one, generation: await buildGeneration(one.blueprint, services, this.#shared) });
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error;
+        problems.push(...error.problems);
+      }
+    }
+    if (problems.length === 0) return force;
+    await Promise.all(force.map(({ generation }) => generation.retire()));
+    throw new ConfigurationError(withoutRepeats(problems));
+  }
+
+  /** Listeners that stay get the new generation, new ones are opened first: an error leaves all as it was. */
+  async #open(force: readonly Force[]): Promise<void> {
+    const opened: Listener[] = [];
+    for (const { plan: { place, blueprint }, generation } of force) {
+      if (this.#staying(blueprint.listener.name, place) !== undefined) continue;
+      const listener = new Listener(generation, place, this.#spool, this.#count);
+      try {
+        await listener.listen();
+      } catch (error) {
+        await Promise.all(opened.map((one) => one.close(0)));
+        throw new ConfigurationError([listenProblem(error, place, blueprint.where)]);
+      }
+      opened.push(listener);
+    }
+    for (const { plan: { place, blueprint }, generation } of force) {
+      const { name } = blueprint.listener;
+      const staying = this.#staying(name, place);
+      if (staying !== undefined) staying.generation = generation;
+      else this.#replace(name, opened.shift());
+    }
+  }
+
+  #staying(name: string, { host, port, fd }: Plan["place"]): Listener | undefined {
+    const listener = this.#listeners.get(name);
+    const same = listener?.place.host === host && listener?.place.port === port && listener?.place.fd === fd;
+    return same ? listener : undefined;
+  }
+
+  #replace(name: string, listener: Listener | undefined): void {
+    const old = this.#listeners.get(name);
+    if (old !== undefined) this.#retireLater(old.close(old.generation.timeouts.session));
+    if (listener !== undefined) this.#listeners.set(name, listener);
+  }
+
+  #closeMissing(force: readonly Force[]): void {
+    for (const [name, listener] of this.#listeners) {
+      if (force.some(({ plan: { blueprint } }) => blueprint.listener.name === name)) continue;
+      this.#listeners.delete(name);
+      this.#retireLater(listener.close(listener.generation.timeouts.drain));
+    }
+  }
+
+  #retire(force: readonly Force[]): Promise<void> {
+    const retired = Promise.all(force.map(({ generation }) => generation.retire())).then(() => {});
+    this.#retireLater(retired);
+    return retired;
+  }
+
+  #retireLater(work: Promise<void>): void {
+    this.#retiring.add(work);
+    void work.finally(() => this.#retiring.delete(work));
+  }
+}
+
+/** A server from its options. Nothing happens before `listen` or `prepare`. */
+export const mailhost = (options: MailhostOptions): Mailhost => new Mailhost(options);
+
+const servicesOf = (options: MailhostOptions): Services => ({
+  log: options.log ?? consoleLog,
+  clock: options.clock ?? systemClock,
+  resolver: options.resolver ?? systemResolver(),
+});
+
+/** A plugin that stands on several listeners is wrong once. */
+const withoutRepeats = (problems: readonly Problem[]): Problem[] => {
+  const seen = new Map(problems.map((problem) => [`${problem.code} ${problem.where} ${problem.what}`, problem]));
+  return [...seen.values()];
+};
+
+const listenMends = new Map<string, (port: number) => [what: string, mend: string]>([
+  ["EADDRINUSE", (port) => [`port ${port} is taken`, `Stop the other server (ss -ltnp 'sport = :${port}' names it) or use another port.`]],
+  ["EACCES", (port) => [`port ${port} is privileged`, "Use systemd socket activation (fd: 3), setcap cap_net_bind_service, or a port from 1024 on."]],
+  ["EADDRNOTAVAIL", () => ["this machine has no such address", "Use one that `ip address` shows, or leave host out."]],
+]);
+
+function listenProblem(error: unknown, { host, port, fd }: Plan["place"], where: string): Problem {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const known = listenMends.get(code)?.(port);
+  const place = fd === undefined ? `${host ?? "*"}:${port}` : `fd ${fd}`;
+  const [what, mend] = known ?? [error instanceof Error ? error.message : String(error), "See the error."];
+  return { code: "LISTEN_FAILED", where, what: `cannot listen on ${place}: ${what}`, mend };
+}

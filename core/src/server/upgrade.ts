@@ -1,0 +1,56 @@
+import { type Socket } from "node:net";
+import { TLSSocket, type TLSSocketOptions } from "node:tls";
+import type { Upgrade } from "../protocol/machine.ts";
+import type { TlsInfo } from "../protocol/session.ts";
+
+/** Options of the TLS layer, asked for each handshake: a new certificate needs no restart. */
+export type TlsOptions = () => TLSSocketOptions;
+
+interface TlsUpgrade extends Upgrade {
+  readonly upgrade: "tls";
+  readonly options: TlsOptions;
+}
+
+/** An upgrade to TLS, for a verb's step or a listener's preamble. */
+export const tlsUpgrade = (options: TlsOptions): Upgrade => ({ upgrade: "tls", options }) as TlsUpgrade;
+
+const isTls = (upgrade: Upgrade): upgrade is TlsUpgrade => upgrade.upgrade === "tls" && "options" in upgrade;
+
+/** Runs the handshake on the raw socket. Whatever goes wrong, `done` hears of it once. */
+export function secure(
+  raw: Socket,
+  upgrade: Upgrade,
+  milliseconds: number,
+  done: (result: { socket: TLSSocket; info: TlsInfo } | { error: Error }) => void,
+): void {
+  if (!isTls(upgrade)) return done({ error: new Error(`no such upgrade: ${upgrade.upgrade}`) });
+  if (raw.readableLength > 0) return done({ error: new Error("octets in clear before the handshake") });
+  let over = false;
+  const finish = (result: Parameters<typeof done>[0]): void => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    done(result);
+  };
+  const timer = setTimeout(() => finish({ error: new Error("TLS handshake took too long") }), milliseconds);
+  let socket: TLSSocket;
+  try {
+    socket = new TLSSocket(raw, { ...upgrade.options(), isServer: true });
+  } catch (error) {
+    return finish({ error: error instanceof Error ? error : new Error(String(error)) });
+  }
+  socket.on("error", (error) => finish({ error }));
+  raw.on("error", (error) => finish({ error }));
+  socket.on("close", () => finish({ error: new Error("closed during the TLS handshake") }));
+  socket.on("secure", () => finish({ socket, info: describe(socket) }));
+}
+
+function describe(socket: TLSSocket): TlsInfo {
+  // `servername` of a server-side socket: the SNI, or false
+  const { servername } = socket as TLSSocket & { servername?: string | false };
+  return {
+    protocol: socket.getProtocol() ?? "unknown",
+    cipher: socket.getCipher().standardName,
+    ...(typeof servername === "string" ? { servername } : {}),
+  };
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from "node:crypto";
+import type { Client, Greeting, Identity, ListenerMode, Session, TlsInfo } from "../protocol/session.ts";
+import type { ListenerInfo } from "../host/plugin.ts";
+import type { AssumedClient } from "../protocol/machine.ts";
+
+/** What the wire tells of the connection when it is there. */
+export interface Peer {
+  readonly client: Client;
+  readonly local: Client;
+}
+
+/** The session as core holds it: what plugins read and only core writes. */
+export class LiveSession implements Session {
+  readonly id: string;
+  readonly client: Client;
+  readonly local: Client;
+  readonly tls: TlsInfo | undefined;
+  readonly startedAt: number;
+  greeting: Greeting | undefined;
+  identity: Identity | undefined;
+  spokeEarly = false;
+  readonly #listener: ListenerInfo;
+
+  constructor(listener: ListenerInfo, peer: Peer, startedAt: number, id = newId(startedAt), tls?: TlsInfo) {
+    this.#listener = listener;
+    this.id = id;
+    this.client = peer.client;
+    this.local = peer.local;
+    this.startedAt = startedAt;
+    this.tls = tls;
+  }
+
+  get serverName(): string {
+    return this.#listener.serverName;
+  }
+  get mode(): ListenerMode {
+    return this.#listener.mode;
+  }
+  get listener(): string {
+    return this.#listener.name;
+  }
+
+  /** A new session on the secured connection: nothing that was said in clear remains (RFC 3207 §4.2). */
+  secured(tls: TlsInfo | undefined): LiveSession {
+    return new LiveSession(this.#listener, this, this.startedAt, this.id, tls);
+  }
+
+  /** A new session for the client that a trusted intermediary names. */
+  assumed(named: AssumedClient): LiveSession {
+    const { address = this.client.address, port = this.client.port, identity } = named;
+    const session = new LiveSession(this.#listener, { client: { address, port }, local: this.local }, this.startedAt, this.id, this.tls);
+    session.identity = identity;
+    return session;
+  }
+}
+
+/** Unique within and across restarts: time in milliseconds and 40 random bits, base 36. Sorts by time. */
+export function newId(milliseconds: number): string {
+  const random = Number.parseInt(randomBytes(5).toString("hex"), 16);
+  return `${milliseconds.toString(36)}${random.toString(36).padStart(8, "0")}`.toUpperCase();
+}

@@ -1,0 +1,107 @@
+import { callKey, deliver } from "../host/deliver.ts";
+import { type Credentials as CredentialsView, CredentialsCase } from "../host/credentials.ts";
+import type { Generation } from "../host/generation.ts";
+import { lookOnly } from "../host/handle.ts";
+import { MessageCase, type MessageView } from "../host/message-view.ts";
+import type { Refusal } from "../host/opinion.ts";
+import { type Recipient, RecipientCase, judgeRecipient } from "../host/recipient.ts";
+import type { Call, Run } from "../host/run.ts";
+import type { Message } from "../message/message.ts";
+import { receivedField } from "../message/received.ts";
+import { formatAddress } from "../protocol/address.ts";
+import type { Done, Judges, Outcome } from "../protocol/machine.ts";
+import { replies } from "../protocol/replies.ts";
+import type { Reply } from "../protocol/reply.ts";
+import type { AcceptedRecipient, Credentials, ForwardPath, Greeting, Identity, Session, Transaction } from "../protocol/session.ts";
+import type { LiveTransaction } from "./transaction.ts";
+
+interface Hook<H, R extends readonly unknown[]> {
+  readonly taps: readonly unknown[];
+  callAsync(call: Call<H, R>, done: (error: Error | null | undefined, refusal?: Refusal) => void): void;
+}
+
+/** Asks the hooks of one generation on behalf of one session: the judges of the command table. */
+export class Judging implements Judges {
+  readonly #generation: Generation;
+  readonly #run: Run;
+  readonly #dryRun: boolean;
+
+  constructor(generation: Generation, run: Run, dryRun: boolean) {
+    this.#generation = generation;
+    this.#run = run;
+    this.#dryRun = dryRun;
+  }
+
+  connection(session: Session, done: Done<Session>): void {
+    this.#ask(this.#generation.hooks.connect, { subject: lookOnly(session), rest: [], run: this.#run }, done, () => ({ value: session }));
+  }
+
+  greeting(greeting: Greeting, done: Done<Greeting>): void {
+    const call: Call<Greeting, [Session]> = { subject: lookOnly(greeting), rest: [this.#run.session], run: this.#run };
+    this.#ask(this.#generation.hooks.ehlo, call, done, () => ({ value: greeting }));
+  }
+
+  credentials(sent: Credentials, done: Done<Identity>): void {
+    const subject = new CredentialsCase(sent);
+    const call: Call<CredentialsView, [Session]> = { subject, rest: [this.#run.session], run: this.#run };
+    this.#ask(this.#generation.hooks.auth, call, done, () =>
+      subject.identity === undefined ? { problem: replies.badCredentials } : { value: subject.identity },
+    );
+  }
+
+  recipient(path: ForwardPath, open: Transaction, done: Done<AcceptedRecipient>): void {
+    const transaction = open as LiveTransaction; // the engine opens no other
+    if (transaction.count >= this.#generation.limits.recipients) return done({ problem: replies.tooManyRecipients }); // RFC 5321 §4.5.3.1.10
+    const subject = new RecipientCase(path);
+    const call: Call<Recipient, [Transaction, Session]> = { subject, rest: [transaction, this.#run.session], run: this.#run, transaction: transaction.id };
+    this.#ask(this.#generation.hooks.rcpt, call, done, () => this.#judgeRoute(subject, transaction));
+  }
+
+  #judgeRoute(subject: RecipientCase, transaction: Transaction): Outcome<AcceptedRecipient> {
+    const { vocabulary, defaults, services } = this.#generation;
+    const complain = (what: string): void =>
+      services.log.error({ session: this.#run.session.id, transaction: transaction.id }, what);
+    const judged = judgeRecipient(subject, vocabulary.transports, defaults, complain);
+    if ("problem" in judged) return judged;
+    if (this.#needsSecondCall(judged.value, transaction)) return { problem: replies.nextTransaction };
+    if (this.#run.traced) {
+      const { transport, nexthop } = judged.value.route;
+      this.#run.trace({ type: "route", recipient: formatAddress(judged.value.address), transport, nexthop, transaction: transaction.id });
+    }
+    return judged;
+  }
+
+  /** A transaction holds at most one call of a one-phase transport. */
+  #needsSecondCall(recipient: AcceptedRecipient, transaction: Transaction): boolean {
+    const { transports } = this.#generation.vocabulary;
+    const transport = transports.get(recipient.route.transport);
+    if (transport?.phases !== "one") return false;
+    return transaction.recipients.some((other) => {
+      const its = transports.get(other.route.transport);
+      return its?.phases === "one" && callKey(its, other) !== callKey(transport, recipient);
+    });
+  }
+
+  /** The whole message is there: trace field, `data`, delivery. Rejects never. */
+  async message(message: Message, transaction: Transaction): Promise<Outcome<Reply>> {
+    const run = this.#run;
+    message.add(receivedField(run.session, transaction, run.clock.now()));
+    const call: Call<MessageView, [Transaction, Session]> = { subject: new MessageCase(message), rest: [transaction, run.session], run, transaction: transaction.id };
+    const judged = await new Promise<Outcome<Message>>((resolve) =>
+      this.#ask(this.#generation.hooks.data, call, resolve, () => ({ value: message })),
+    );
+    if ("problem" in judged) return judged;
+    const reply = await deliver(this.#generation, message, transaction, run, this.#dryRun);
+    return reply.code < 400 ? { value: reply } : { problem: reply };
+  }
+
+  #ask<H, R extends readonly unknown[], J>(hook: Hook<H, R>, call: Call<H, R>, done: Done<J>, silence: () => Outcome<J>): void {
+    if (hook.taps.length === 0) return done(silence());
+    hook.callAsync(call, (error, refusal) => {
+      // Cannot happen: the guard lets no error through. If it does, nobody is let in by it
+      if (error instanceof Error) done({ problem: replies.internal });
+      else done(refusal === undefined ? silence() : { problem: refusal.reply, close: refusal.close });
+    });
+  }
+}
+
