@@ -11,7 +11,16 @@ export { coreVersion } from "./host/version.ts";
 
 // Write a plugin
 export { definePlugin, isPlugin, isPluginFactory } from "./host/plugin.ts";
-export type { Host, ListenerInfo, OptionsCheck, Placement, Plugin, PluginDefinition, PluginFactory, StandardSchema } from "./host/plugin.ts";
+export type {
+  Host,
+  ListenerInfo,
+  OptionsCheck,
+  Placement,
+  Plugin,
+  PluginDefinition,
+  PluginFactory,
+  StandardSchema,
+} from "./host/plugin.ts";
 export { defer, disconnect, isRefusal, reject, rejectWith } from "./host/opinion.ts";
 export type { DeferCode, Opinion, Refusal, RefusalCodes, RejectCode } from "./host/opinion.ts";
 export type { PluginHooks, Stage, Tappable, TapOptions } from "./host/hooks.ts";

@@ -37,7 +37,11 @@ interface Applied {
  * Checks, applies, orders and seals. Rejects with a ConfigurationError that holds every problem found;
  * then nothing of the generation remains.
  */
-export async function buildGeneration(blueprint: Blueprint, services: Services, shared: SharedValues): Promise<Generation> {
+export async function buildGeneration(
+  blueprint: Blueprint,
+  services: Services,
+  shared: SharedValues,
+): Promise<Generation> {
   const problems: Problem[] = checkManifests(blueprint);
   const vocabulary = new Vocabulary(blueprint.limits.messageOctets);
   const closers: (() => void | Promise<void>)[] = [];
@@ -59,7 +63,12 @@ export async function buildGeneration(blueprint: Blueprint, services: Services, 
   }
   const hooks = makeHooks();
   problems.push(...vocabulary.problems);
-  const taps = sealHooks(hooks, applied.flatMap(({ facade }) => facade.taps), problems, blueprint);
+  const taps = sealHooks(
+    hooks,
+    applied.flatMap(({ facade }) => facade.taps),
+    problems,
+    blueprint,
+  );
   for (const { facade } of applied)
     for (const { plugin, watch } of facade.watchers) insertWatcher(hooks, plugin, watch, services.log);
   problems.push(...checkWhole(blueprint, vocabulary));
@@ -110,8 +119,18 @@ function makeHost(
 
 const applyProblems = (error: unknown, plugin: Plugin, where: string): readonly Problem[] =>
   error instanceof ConfigurationError
-    ? error.problems.map((problem) => ({ ...problem, where: `${where}${problem.where === "" ? "" : `.${problem.where}`}` }))
-    : [{ code: "APPLY_FAILED", where, what: `plugin ${plugin.name} could not be set up: ${describe(error)}`, mend: "See its README." }];
+    ? error.problems.map((problem) => ({
+        ...problem,
+        where: `${where}${problem.where === "" ? "" : `.${problem.where}`}`,
+      }))
+    : [
+        {
+          code: "APPLY_FAILED",
+          where,
+          what: `plugin ${plugin.name} could not be set up: ${describe(error)}`,
+          mend: "See its README.",
+        },
+      ];
 
 function checkManifests({ plugins }: Blueprint): Problem[] {
   const problems: Problem[] = [];
@@ -119,7 +138,12 @@ function checkManifests({ plugins }: Blueprint): Problem[] {
   for (const { plugin, where } of plugins) {
     const { name, definition } = plugin;
     if (present.has(name))
-      problems.push({ code: "DUPLICATE_NAME", where, what: `plugin ${name} stands twice on this listener`, mend: "Give one of them another name with `as`." });
+      problems.push({
+        code: "DUPLICATE_NAME",
+        where,
+        what: `plugin ${name} stands twice on this listener`,
+        mend: "Give one of them another name with `as`.",
+      });
     present.set(name, plugin);
     if (!semver.satisfies(coreVersion, definition.core, { includePrerelease: true }))
       problems.push({
@@ -137,14 +161,29 @@ function checkManifests({ plugins }: Blueprint): Problem[] {
 
 function checkRequirements(plugin: Plugin, where: string, find: (name: string) => Plugin | undefined): Problem[] {
   const { requires } = plugin.definition;
-  const ranges: Readonly<Record<string, string>> = requires === undefined || Array.isArray(requires) ? {} : (requires as Readonly<Record<string, string>>);
+  const ranges: Readonly<Record<string, string>> =
+    requires === undefined || Array.isArray(requires) ? {} : (requires as Readonly<Record<string, string>>);
   return requiredNames(requires).flatMap((wanted): Problem[] => {
     const found = find(wanted);
     const range = ranges[wanted];
     if (found === undefined)
-      return [{ code: "MISSING_REQUIREMENT", where, what: `plugin ${plugin.name} needs plugin ${wanted}, which is not configured here`, mend: `Add ${wanted} to plugins.` }];
+      return [
+        {
+          code: "MISSING_REQUIREMENT",
+          where,
+          what: `plugin ${plugin.name} needs plugin ${wanted}, which is not configured here`,
+          mend: `Add ${wanted} to plugins.`,
+        },
+      ];
     if (range !== undefined && !semver.satisfies(found.definition.version, range, { includePrerelease: true }))
-      return [{ code: "MISSING_REQUIREMENT", where, what: `plugin ${plugin.name} wants ${wanted} ${range}, have ${found.definition.version}`, mend: `Run: npm install ${wanted}@"${range}".` }];
+      return [
+        {
+          code: "MISSING_REQUIREMENT",
+          where,
+          what: `plugin ${plugin.name} wants ${wanted} ${range}, have ${found.definition.version}`,
+          mend: `Run: npm install ${wanted}@"${range}".`,
+        },
+      ];
     return [];
   });
 }
@@ -165,9 +204,19 @@ function sealHooks(hooks: Hooks, taps: readonly NotedTap[], problems: Problem[],
       planned.push({ hook: label, plugin, version, tap, kind, stage, onFailure, why });
     }
   };
-  for (const hook of judging) if (hook !== "queue") seal(hook, hooks[hook], taps.filter((tap) => tap.hook === hook));
+  for (const hook of judging)
+    if (hook !== "queue")
+      seal(
+        hook,
+        hooks[hook],
+        taps.filter((tap) => tap.hook === hook),
+      );
   for (const transport of new Set(taps.filter((tap) => tap.hook === "queue").map((tap) => tap.transport ?? "")))
-    seal(`queue ${transport}`, hooks.queue.for(transport), taps.filter((tap) => tap.hook === "queue" && tap.transport === transport));
+    seal(
+      `queue ${transport}`,
+      hooks.queue.for(transport),
+      taps.filter((tap) => tap.hook === "queue" && tap.transport === transport),
+    );
   return planned;
 }
 
@@ -177,14 +226,24 @@ const unknownNames = (tap: NotedTap, names: readonly string[]): Problem[] =>
     .map((name) => {
       const near = nearest(name, names);
       const mend = near === undefined ? "Add that plugin or remove the wish." : `Did you mean ${near}?`;
-      return { code: "UNKNOWN_ORDER", where: "plugins", what: `plugin ${tap.plugin} wants to stand beside ${name} in ${tap.hook}, which is not configured`, mend };
+      return {
+        code: "UNKNOWN_ORDER",
+        where: "plugins",
+        what: `plugin ${tap.plugin} wants to stand beside ${name} in ${tap.hook}, which is not configured`,
+        mend,
+      };
     });
 
 /** What no plugin can see alone. */
 function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabulary): Problem[] {
   const problems: Problem[] = [];
   if (vocabulary.transports.size === 0)
-    problems.push({ code: "NO_HANDLER", where, what: "no plugin takes messages, so every recipient would be refused", mend: "Add one that does: mux with a function, or maildir." });
+    problems.push({
+      code: "NO_HANDLER",
+      where,
+      what: "no plugin takes messages, so every recipient would be refused",
+      mend: "Add one that does: mux with a function, or maildir.",
+    });
   for (const kind of ["local", "relay"] as const) {
     const name = defaults[kind];
     const transport = name === undefined ? undefined : vocabulary.transports.get(name);
@@ -193,11 +252,19 @@ function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabu
     problems.push({
       code: "BAD_LISTENER",
       where: `${where}.default.${kind}`,
-      what: transport === undefined ? `no plugin provides the transport ${name}` : `transport ${name} is ${transport.kind}, not ${kind}`,
+      what:
+        transport === undefined
+          ? `no plugin provides the transport ${name}`
+          : `transport ${name} is ${transport.kind}, not ${kind}`,
       mend: have.length === 0 ? `No plugin provides a ${kind} transport.` : `Use one of: ${have.join(", ")}.`,
     });
   }
   if (listener.implicitTls && vocabulary.preamble?.kind !== "upgrade")
-    problems.push({ code: "NO_TLS", where, what: "the listener wants TLS from the first octet, and no plugin provides it", mend: "Add a plugin that does: starttls." });
+    problems.push({
+      code: "NO_TLS",
+      where,
+      what: "the listener wants TLS from the first octet, and no plugin provides it",
+      mend: "Add a plugin that does: starttls.",
+    });
   return problems;
 }

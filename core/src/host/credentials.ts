@@ -21,7 +21,7 @@ export class CredentialsCase implements Lender<Credentials> {
   fresh(): Credentials {
     const handle = new CredentialsHandle(this);
     // Assigned rather than spread: the handle keeps its class, the fields keep their union
-    return Object.assign(handle, this.sent) as CredentialsHandle & Sent;
+    return Object.assign(handle, this.sent);
   }
 }
 

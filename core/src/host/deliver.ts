@@ -46,7 +46,10 @@ export async function deliver(
 const queued = ({ id }: Transaction): Reply => ({ code: 250, status: "2.0.0", text: `Ok: queued as ${id}` });
 
 /** A one-phase transport is called once per nexthop, any other once for all of its recipients. */
-function groupByTransport(recipients: readonly AcceptedRecipient[], transports: ReadonlyMap<string, Transport>): Group[] {
+function groupByTransport(
+  recipients: readonly AcceptedRecipient[],
+  transports: ReadonlyMap<string, Transport>,
+): Group[] {
   const groups = new Map<string, Group>();
   for (const recipient of recipients) {
     const transport = transports.get(recipient.route.transport);
@@ -63,9 +66,21 @@ function groupByTransport(recipients: readonly AcceptedRecipient[], transports: 
 export const callKey = (transport: Transport, { route }: Pick<AcceptedRecipient, "route">): string =>
   transport.phases === "one" ? `${transport.name} ${route.nexthop ?? ""}` : transport.name;
 
-function stage(generation: Generation, group: Group, message: StoredMessage, transaction: Transaction, run: Run): Promise<StagedGroup> {
+function stage(
+  generation: Generation,
+  group: Group,
+  message: StoredMessage,
+  transaction: Transaction,
+  run: Run,
+): Promise<StagedGroup> {
   const { transport, recipients } = group;
-  const subject = new DeliveryCase(transaction, message, recipients, transport.owner, (staged) => void abort(staged, run));
+  const subject = new DeliveryCase(
+    transaction,
+    message,
+    recipients,
+    transport.owner,
+    (staged) => void abort(staged, run),
+  );
   const hook = generation.hooks.queue.get(transport.name);
   return new Promise((resolve) => {
     if (hook === undefined) return resolve({ ...group, staged: [], refusal: unstaged(transport, run) });
@@ -78,7 +93,10 @@ function stage(generation: Generation, group: Group, message: StoredMessage, tra
 }
 
 function unstaged(transport: Transport, run: Run): Reply {
-  run.log.error({ plugin: transport.owner, session: run.session.id }, `transport ${transport.name} did not stage the message`);
+  run.log.error(
+    { plugin: transport.owner, session: run.session.id },
+    `transport ${transport.name} did not stage the message`,
+  );
   return replies.unstaged;
 }
 
@@ -127,4 +145,3 @@ async function abort(staged: Staged, run: Run): Promise<void> {
     run.log.error({ err: error, session: run.session.id }, `abort failed: ${describe(error)}`);
   }
 }
-

@@ -49,5 +49,8 @@ export type Preamble =
       readonly kind: "read";
       readonly octets: number;
       /** How many octets were used and who the client is; undefined while incomplete; null hangs up. */
-      readonly read: (octets: Uint8Array, session: Session) => { used: number; client: AssumedClient } | null | undefined;
+      readonly read: (
+        octets: Uint8Array,
+        session: Session,
+      ) => { used: number; client: AssumedClient } | null | undefined;
     };

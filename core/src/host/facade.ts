@@ -22,7 +22,10 @@ export interface NotedTap {
   readonly stage: Stage;
   readonly before: readonly string[];
   readonly after: readonly string[];
-  readonly insert: (hook: { tap: (name: string, run: (call: AnyCall) => Refusal | undefined) => void; tapAsync: (name: string, run: (call: AnyCall, done: (error: null, refusal?: Refusal) => void) => void) => void }) => void;
+  readonly insert: (hook: {
+    tap: (name: string, run: (call: AnyCall) => Refusal | undefined) => void;
+    tapAsync: (name: string, run: (call: AnyCall, done: (error: null, refusal?: Refusal) => void) => void) => void;
+  }) => void;
 }
 
 /** What a plugin taps. Notes every tap; nothing of tapable is reachable. */
@@ -59,15 +62,39 @@ export class Facade {
     // The guard takes any tap; Tappable's signatures are what keeps the arguments right
     return {
       tap: (options, judge) =>
-        this.#note(hook, transport, "sync", options, (owner) => (into) => into.tap(owner.tap, guardSync(owner, judge as never))),
+        this.#note(
+          hook,
+          transport,
+          "sync",
+          options,
+          (owner) => (into) => into.tap(owner.tap, guardSync(owner, judge as never)),
+        ),
       tapAsync: (options, judge) =>
-        this.#note(hook, transport, "async", options, (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, judge as never))),
+        this.#note(
+          hook,
+          transport,
+          "async",
+          options,
+          (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, judge as never)),
+        ),
       tapPromise: (options, judge) =>
-        this.#note(hook, transport, "promise", options, (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, fromPromise(judge as never)))),
+        this.#note(
+          hook,
+          transport,
+          "promise",
+          options,
+          (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, fromPromise(judge as never))),
+        ),
     };
   }
 
-  #note(hook: HookName, transport: string | undefined, kind: Kind, given: string | TapOptions, insert: (owner: TapOwner) => NotedTap["insert"]): void {
+  #note(
+    hook: HookName,
+    transport: string | undefined,
+    kind: Kind,
+    given: string | TapOptions,
+    insert: (owner: TapOwner) => NotedTap["insert"],
+  ): void {
     this.#mustBeOpen();
     const options: TapOptions = typeof given === "string" ? { name: given } : given;
     const { definition, name: plugin } = this.#plugin;
@@ -93,7 +120,8 @@ export class Facade {
       plugin: name,
       version: definition.version,
       tap: options.name,
-      onFailure: perHook(placement.onFailure, hook) ?? options.onFailure ?? perHook(definition.onFailure, hook) ?? "defer",
+      onFailure:
+        perHook(placement.onFailure, hook) ?? options.onFailure ?? perHook(definition.onFailure, hook) ?? "defer",
       deadline: options.deadline ?? (slow ? this.#timeouts.delivery : this.#timeouts.tap),
     };
   }
@@ -105,7 +133,8 @@ export class Facade {
   }
 }
 
-const perHook = (failure: Plugin["definition"]["onFailure"], hook: HookName) => (typeof failure === "object" ? failure[hook] : failure);
+const perHook = (failure: Plugin["definition"]["onFailure"], hook: HookName) =>
+  typeof failure === "object" ? failure[hook] : failure;
 
 export const requiredNames = (requires: Plugin["definition"]["requires"]): readonly string[] =>
   requires === undefined ? [] : isList(requires) ? requires : Object.keys(requires);

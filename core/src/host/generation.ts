@@ -89,8 +89,19 @@ export class Generation {
   }
 }
 
-export interface GenerationParts
-  extends Pick<Generation, "listener" | "hooks" | "vocabulary" | "limits" | "timeouts" | "defaults" | "bareLineEnds" | "services" | "taps" | "plugins"> {
+export interface GenerationParts extends Pick<
+  Generation,
+  | "listener"
+  | "hooks"
+  | "vocabulary"
+  | "limits"
+  | "timeouts"
+  | "defaults"
+  | "bareLineEnds"
+  | "services"
+  | "taps"
+  | "plugins"
+> {
   readonly closers: readonly (() => void | Promise<void>)[];
 }
 

@@ -77,7 +77,9 @@ export const guardAsync =
 
 /** A promise tap is an async tap that calls back when its promise settles. */
 export const fromPromise =
-  <H, R extends readonly unknown[]>(tap: (handle: H, ...rest: [...R, AbortSignal]) => Promise<Opinion>): AsyncTap<H, R> =>
+  <H, R extends readonly unknown[]>(
+    tap: (handle: H, ...rest: [...R, AbortSignal]) => Promise<Opinion>,
+  ): AsyncTap<H, R> =>
   (handle, ...rest) => {
     const callback = rest.at(-1) as TapCallback;
     // The callback is the last argument and is cut off here; the types cannot say so
@@ -127,7 +129,8 @@ function conclude<H, R extends readonly unknown[]>(
   const edits = handle instanceof Handle ? handle.settle(failed === undefined, run.traced) : [];
   if (failed === undefined) {
     if (run.traced) {
-      const outcome: TapOutcome = refusal === undefined ? { kind: "silent" } : { kind: "refused", reply: refusal.reply };
+      const outcome: TapOutcome =
+        refusal === undefined ? { kind: "silent" } : { kind: "refused", reply: refusal.reply };
       traceTap(owner, call, started, outcome, edits);
     }
     return refusal;
@@ -151,7 +154,17 @@ function traceTap<H, R extends readonly unknown[]>(
   edits: readonly string[],
 ): void {
   const milliseconds = performance.now() - started;
-  call.run.trace({ type: "tap", hook, plugin, version, tap, milliseconds, outcome, edits, transaction: call.transaction });
+  call.run.trace({
+    type: "tap",
+    hook,
+    plugin,
+    version,
+    tap,
+    milliseconds,
+    outcome,
+    edits,
+    transaction: call.transaction,
+  });
 }
 
 /** An error in words, whatever was thrown. */
@@ -165,4 +178,7 @@ export function describe(error: unknown): string {
 }
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  (typeof value === "object" || typeof value === "function") && value !== null && "then" in value && typeof value.then === "function";
+  (typeof value === "object" || typeof value === "function") &&
+  value !== null &&
+  "then" in value &&
+  typeof value.then === "function";

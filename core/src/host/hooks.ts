@@ -11,21 +11,23 @@ import type { TraceEvent } from "./trace.ts";
 
 type JudgeHook<H, R extends readonly unknown[]> = AsyncSeriesBailHook<[Call<H, R>], Refusal>;
 
+const judges = <H, R extends readonly unknown[]>(): JudgeHook<H, R> => new AsyncSeriesBailHook(["call"]);
+
 /** Where plugins judge. Made once per listener and generation. */
 export const makeHooks = () =>
   Object.freeze({
     /** A client connected. Sees the session. Silence: 220. RFC 5321 §3.1. */
-    connect: new AsyncSeriesBailHook(["call"]) as JudgeHook<Session, []>,
+    connect: judges<Session, []>(),
     /** EHLO or HELO was said. Sees greeting, session. Silence: 250. §4.1.1.1. */
-    ehlo: new AsyncSeriesBailHook(["call"]) as JudgeHook<Greeting, [Session]>,
+    ehlo: judges<Greeting, [Session]>(),
     /** Credentials have arrived. Sees credentials, session. Silence: 535, unless someone identified. RFC 4954. */
-    auth: new AsyncSeriesBailHook(["call"]) as JudgeHook<Credentials, [Session]>,
+    auth: judges<Credentials, [Session]>(),
     /** RCPT, sender policy too. Sees recipient, transaction, session. Silence: 550, unless permitted and routed. §4.1.1.3. */
-    rcpt: new AsyncSeriesBailHook(["call"]) as JudgeHook<Recipient, [Transaction, Session]>,
+    rcpt: judges<Recipient, [Transaction, Session]>(),
     /** The message was received. Sees message, transaction, session. Silence: go on. §4.1.1.4. */
-    data: new AsyncSeriesBailHook(["call"]) as JudgeHook<MessageView, [Transaction, Session]>,
+    data: judges<MessageView, [Transaction, Session]>(),
     /** Copies leave, by transport. Sees delivery, session. Silence: 451, unless the owner staged. §4.2.5, §6.1. */
-    queue: new HookMap(() => new AsyncSeriesBailHook(["call"]) as JudgeHook<Delivery, [Session]>),
+    queue: new HookMap(() => judges<Delivery, [Session]>()),
     /** Anything happened. Sees a TraceEvent. It cannot change the dialogue. */
     trace: new SyncHook<[TraceEvent]>(["event"]),
   });
@@ -54,7 +56,10 @@ export interface Tappable<Args extends readonly unknown[]> {
   /** A sync tap: no time limit, no allocation, no promise. */
   tap(options: string | TapOptions, judge: (...args: Args) => Opinion): void;
   /** An async tap that calls back with `(error, opinion)`. `signal` aborts at the deadline, on disconnect, at shutdown. */
-  tapAsync(options: string | TapOptions, judge: (...args: [...Args, signal: AbortSignal, callback: TapCallback]) => void): void;
+  tapAsync(
+    options: string | TapOptions,
+    judge: (...args: [...Args, signal: AbortSignal, callback: TapCallback]) => void,
+  ): void;
   /** An async tap that returns a promise. `signal` as above. */
   tapPromise(options: string | TapOptions, judge: (...args: [...Args, signal: AbortSignal]) => Promise<Opinion>): void;
 }

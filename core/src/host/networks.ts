@@ -10,9 +10,11 @@ export interface Networks {
 export function networkProblem(entry: string): string | undefined {
   const [address = "", prefix, ...more] = entry.split("/");
   const family = isIP(address);
-  if (family === 0 || more.length > 0) return `${JSON.stringify(entry)} is no IP address and no network like 192.0.2.0/24`;
+  if (family === 0 || more.length > 0)
+    return `${JSON.stringify(entry)} is no IP address and no network like 192.0.2.0/24`;
   const most = family === 4 ? 32 : 128;
-  if (prefix !== undefined && (!/^\d{1,3}$/.test(prefix) || Number(prefix) > most)) return `the prefix of ${entry} is not within 0 and ${most}`;
+  if (prefix !== undefined && (!/^\d{1,3}$/.test(prefix) || Number(prefix) > most))
+    return `the prefix of ${entry} is not within 0 and ${most}`;
   return undefined;
 }
 

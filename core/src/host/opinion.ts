@@ -16,7 +16,25 @@ export interface Refusal {
 export type Opinion = Refusal | undefined | void;
 
 /** 5yz codes a plugin may answer with (RFC 5321 §4.2.3, RFC 7504, RFC 7505). */
-export type RejectCode = 500 | 501 | 502 | 503 | 504 | 521 | 523 | 530 | 534 | 535 | 538 | 550 | 551 | 552 | 553 | 554 | 555 | 556;
+export type RejectCode =
+  | 500
+  | 501
+  | 502
+  | 503
+  | 504
+  | 521
+  | 523
+  | 530
+  | 534
+  | 535
+  | 538
+  | 550
+  | 551
+  | 552
+  | 553
+  | 554
+  | 555
+  | 556;
 /** 4yz codes a plugin may answer with. */
 export type DeferCode = 421 | 430 | 432 | 450 | 451 | 452 | 454 | 455;
 
@@ -40,7 +58,15 @@ export const defer = (text = "Try again later", codes: RefusalCodes<DeferCode, 4
 export const disconnect = (
   text = "Closing connection",
   codes: { readonly code?: RejectCode | DeferCode; readonly status?: Status } = {},
-): Refusal => refusal(makeReply(codes.code ?? 421, codes.status ?? (codes.code !== undefined && codes.code >= 500 ? "5.7.0" : "4.7.0"), text), true);
+): Refusal =>
+  refusal(
+    makeReply(
+      codes.code ?? 421,
+      codes.status ?? (codes.code !== undefined && codes.code >= 500 ? "5.7.0" : "4.7.0"),
+      text,
+    ),
+    true,
+  );
 
 /** A refusal from a reply in somebody's configuration. Call it at start-up: it throws a TypeError on a bad one. */
 export function rejectWith(reply: Reply): Refusal {

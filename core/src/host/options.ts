@@ -16,7 +16,12 @@ export async function checkOptions(plugin: Plugin, where: string): Promise<{ opt
     const place = `${where}.options${at}`;
     // A strict schema names an unknown key too: once is enough
     if (unknown.has(place)) continue;
-    problems.push({ code: "BAD_OPTION", where: place, what: `option ${at.replace(/^\./, "") || "list"} of plugin ${plugin.name}: ${message}`, mend: `See the options of ${plugin.definition.name}.` });
+    problems.push({
+      code: "BAD_OPTION",
+      where: place,
+      what: `option ${at.replace(/^\./, "") || "list"} of plugin ${plugin.name}: ${message}`,
+      mend: `See the options of ${plugin.definition.name}.`,
+    });
   }
   return { options, problems };
 }
@@ -28,6 +33,11 @@ function unknownKeys(options: unknown, keys: readonly string[], plugin: string, 
     .map((key) => {
       const near = nearest(key, keys);
       const mend = near === undefined ? `It knows: ${keys.join(", ")}.` : `Did you mean ${near}?`;
-      return { code: "UNKNOWN_OPTION", where: `${where}.options.${key}`, what: `plugin ${plugin} has no option ${key}`, mend };
+      return {
+        code: "UNKNOWN_OPTION",
+        where: `${where}.options.${key}`,
+        what: `plugin ${plugin} has no option ${key}`,
+        mend,
+      };
     });
 }

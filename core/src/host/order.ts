@@ -15,7 +15,10 @@ const stages: readonly Stage[] = ["first", "normal", "last"];
  * Puts the taps of one hook in order: stage, then configuration order, bent by before and after.
  * Gives the reason beside each. A cycle is a problem and leaves the rest in configuration order.
  */
-export function orderTaps<T extends Placed>(taps: readonly T[], hook: string): { ordered: (T & { why: string })[]; problems: Problem[] } {
+export function orderTaps<T extends Placed>(
+  taps: readonly T[],
+  hook: string,
+): { ordered: (T & { why: string })[]; problems: Problem[] } {
   const waiting = taps.map((tap, index) => ({ tap, index, rank: stages.indexOf(tap.stage) }));
   waiting.sort((a, b) => a.rank - b.rank || a.index - b.index);
   const ordered: (T & { why: string })[] = [];

@@ -17,7 +17,12 @@ export interface StandardSchema<Output> {
 
 type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }[] };
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+      }[];
+    };
 
 /** How options are checked: a schema, and the names of its keys, since not every schema says no to an unknown one. */
 export interface OptionsCheck<Options> {
@@ -92,7 +97,11 @@ export interface Plugin {
 
 /** What a plugin package exports by default: options in, plugin out. */
 export interface PluginFactory<Options> {
-  (...args: Record<string, never> extends Options ? [options?: Options, placement?: Placement] : [options: Options, placement?: Placement]): Plugin;
+  (
+    ...args: Record<string, never> extends Options
+      ? [options?: Options, placement?: Placement]
+      : [options: Options, placement?: Placement]
+  ): Plugin;
   readonly [pluginBrand]: "factory";
   readonly definition: PluginDefinition<Options>;
 }
@@ -106,7 +115,9 @@ export interface PluginFactory<Options> {
  *   apply(host, options) { host.extend({ keywords: { XMOTD: () => options.text } }); },
  * });
  */
-export function definePlugin<Options = Record<string, never>>(definition: PluginDefinition<Options>): PluginFactory<Options> {
+export function definePlugin<Options = Record<string, never>>(
+  definition: PluginDefinition<Options>,
+): PluginFactory<Options> {
   const make = (options?: Options, placement: Placement = {}): Plugin => ({
     [pluginBrand]: "instance",
     name: placement.as ?? definition.name,

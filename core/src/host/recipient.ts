@@ -57,7 +57,10 @@ export class RecipientHandle extends Handle implements Recipient {
   }
 
   protected edits(): readonly string[] {
-    return [...this.#permits.map((kind) => `permit ${kind}`), ...this.#routes.map((route) => `route to ${describeRoute(route)}`)];
+    return [
+      ...this.#permits.map((kind) => `permit ${kind}`),
+      ...this.#routes.map((route) => `route to ${describeRoute(route)}`),
+    ];
   }
 
   protected keep(): void {

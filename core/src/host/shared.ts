@@ -9,7 +9,11 @@ export class SharedValues {
   readonly #entries = new Map<string, Entry>();
 
   /** The value, and the call that gives it back. */
-  async take<T>(key: string, open: () => T | Promise<T>, close?: (value: T) => void | Promise<void>): Promise<{ value: T; give: () => Promise<void> }> {
+  async take<T>(
+    key: string,
+    open: () => T | Promise<T>,
+    close?: (value: T) => void | Promise<void>,
+  ): Promise<{ value: T; give: () => Promise<void> }> {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = { value: Promise.resolve().then(open), close, users: 0 };

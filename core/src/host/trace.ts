@@ -32,7 +32,13 @@ export type TraceEvent = { readonly at: number; readonly session: Session } & (
       readonly edits: readonly string[];
       readonly transaction: string | undefined;
     }
-  | { readonly type: "route"; readonly recipient: string; readonly transport: string; readonly nexthop: string | undefined; readonly transaction: string }
+  | {
+      readonly type: "route";
+      readonly recipient: string;
+      readonly transport: string;
+      readonly nexthop: string | undefined;
+      readonly transaction: string;
+    }
   | { readonly type: "delivered"; readonly transaction: string; readonly reply: Reply }
 );
 

@@ -38,11 +38,16 @@ export class Vocabulary {
   }
 
   extend(plugin: string, extension: Extension): void {
-    for (const [name, value] of Object.entries(extension.keywords ?? {})) this.#add(plugin, "keyword", this.keywords, name, value);
-    for (const [name, value] of Object.entries(extension.verbs ?? {})) this.#add(plugin, "verb", this.commands, name, value);
-    for (const [name, value] of Object.entries(extension.mailParameters ?? {})) this.#add(plugin, "MAIL parameter", this.mailParameters, name, value);
-    for (const [name, value] of Object.entries(extension.rcptParameters ?? {})) this.#add(plugin, "RCPT parameter", this.rcptParameters, name, value);
-    for (const mechanism of extension.mechanisms ?? []) this.#add(plugin, "mechanism", this.mechanisms, mechanism.name, mechanism);
+    for (const [name, value] of Object.entries(extension.keywords ?? {}))
+      this.#add(plugin, "keyword", this.keywords, name, value);
+    for (const [name, value] of Object.entries(extension.verbs ?? {}))
+      this.#add(plugin, "verb", this.commands, name, value);
+    for (const [name, value] of Object.entries(extension.mailParameters ?? {}))
+      this.#add(plugin, "MAIL parameter", this.mailParameters, name, value);
+    for (const [name, value] of Object.entries(extension.rcptParameters ?? {}))
+      this.#add(plugin, "RCPT parameter", this.rcptParameters, name, value);
+    for (const mechanism of extension.mechanisms ?? [])
+      this.#add(plugin, "mechanism", this.mechanisms, mechanism.name, mechanism);
     for (const { name = plugin, kind, phases } of extension.transports ?? [])
       this.#own(plugin, `transport ${name}`, () => this.transports.set(name, { name, kind, phases, owner: plugin }));
     if (extension.gate !== undefined) this.gates.push(extension.gate);
@@ -64,7 +69,12 @@ export class Vocabulary {
       take();
       return;
     }
-    this.problems.push({ code: "TWO_OWNERS", where: "plugins", what: `${plugin} and ${owner} both provide ${what}`, mend: "Keep one of them on this listener." });
+    this.problems.push({
+      code: "TWO_OWNERS",
+      where: "plugins",
+      what: `${plugin} and ${owner} both provide ${what}`,
+      mend: "Keep one of them on this listener.",
+    });
   }
 
   /** Lines of the EHLO reply behind its first (RFC 5321 §4.1.1.1). */
@@ -74,7 +84,9 @@ export class Vocabulary {
       const value = parameters(session);
       if (value !== undefined) lines.push(value === "" ? keyword : `${keyword} ${value}`);
     }
-    const offered = [...this.mechanisms.values()].filter((mechanism) => session.identity === undefined && mechanism.offered?.(session) !== false);
+    const offered = [...this.mechanisms.values()].filter(
+      (mechanism) => session.identity === undefined && mechanism.offered?.(session) !== false,
+    );
     if (offered.length > 0) lines.push(`AUTH ${offered.map((mechanism) => mechanism.name).join(" ")}`); // RFC 4954 §3
     return lines;
   }

@@ -77,7 +77,8 @@ export class Message implements StoredMessage {
     const original = this.#original.findIndex((one) => sameName(one.name, field.name));
     this.remove(field.name);
     if (added >= 0) this.#added.splice(added, 0, field);
-    else if (original >= 0) this.#original = [...this.#original.slice(0, original), field, ...this.#original.slice(original)];
+    else if (original >= 0)
+      this.#original = [...this.#original.slice(0, original), field, ...this.#original.slice(original)];
     else this.add(field);
   }
 
@@ -88,9 +89,12 @@ export class Message implements StoredMessage {
 
   #head(): Uint8Array[] {
     const top = this.#added.map((field) => field.raw);
-    if (this.#original !== this.#received) return [...top, ...this.#original.map((field) => field.raw), new Uint8Array(0)];
+    if (this.#original !== this.#received)
+      return [...top, ...this.#original.map((field) => field.raw), new Uint8Array(0)];
     // Text that is no header must not join the trace fields
-    return this.#received.length === 0 && top.length > 0 && !this.#startsEmpty ? [...top, crlf] : [...top, new Uint8Array(0)];
+    return this.#received.length === 0 && top.length > 0 && !this.#startsEmpty
+      ? [...top, crlf]
+      : [...top, new Uint8Array(0)];
   }
 
   /** Set by the receiver: the first line is the empty one that ends a header section. */

@@ -1,10 +1,11 @@
 import { formatAddress } from "../protocol/address.ts";
 import type { Session, Transaction } from "../protocol/session.ts";
-import { type Field, } from "./header.ts";
+import { type Field } from "./header.ts";
 import { makeField } from "./message.ts";
 
 /** A date as RFC 5322 §3.3 writes it, in UTC. */
-export const formatDate = (milliseconds: number): string => new Date(milliseconds).toUTCString().replace("GMT", "+0000");
+export const formatDate = (milliseconds: number): string =>
+  new Date(milliseconds).toUTCString().replace("GMT", "+0000");
 
 /** The `with` word: RFC 3848 by session, RFC 6531 §4.3 by the SMTPUTF8 parameter of the transaction. */
 export function withProtocol(session: Session, smtputf8: boolean): string {

@@ -62,7 +62,8 @@ export class MessageReceiver {
   /** The body is over. Gives the message, or the reply that refuses it. */
   async finish(): Promise<Message | Reply> {
     this.#header.end();
-    if (this.#header.fields.filter((field) => sameName(field.name, "Received")).length > mostHops) this.refuse(replies.tooManyHops);
+    if (this.#header.fields.filter((field) => sameName(field.name, "Received")).length > mostHops)
+      this.refuse(replies.tooManyHops);
     try {
       if (this.#problem === undefined) await this.#spool.finish();
     } catch (error) {

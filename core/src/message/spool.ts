@@ -50,7 +50,8 @@ export class Spool {
 
   write(octets: Uint8Array): void {
     if (this.#error !== undefined) return;
-    if (!this.#spilled && (this.#held + octets.length > this.#place.memoryOctets || !this.#take(octets.length))) this.#spilled = true;
+    if (!this.#spilled && (this.#held + octets.length > this.#place.memoryOctets || !this.#take(octets.length)))
+      this.#spilled = true;
     this.#chunks.push(octets);
     this.#held += octets.length;
     if (this.#spilled && this.#held >= blockOctets) this.#spill();

@@ -11,7 +11,8 @@ export interface Address {
   readonly text: string;
 }
 
-const dotString = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+)*$/u;
+const dotString =
+  /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+)*$/u;
 
 /** RFC 5321 §4.5.3.1 asks for 64, 255 and 256 at least; VERP senders write longer local parts. */
 const most = { localPart: 256, domain: 255 };

@@ -1,5 +1,5 @@
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const sextets = new Map([...alphabet].map((char, index) => [char, index]));
+const sextets = new Map(alphabet.split("").map((char, index) => [char, index]));
 
 /** Strict base64, RFC 4648 §4: padded, no blanks, no other characters. Null for anything else. */
 export function decodeBase64(text: string): Uint8Array | null {

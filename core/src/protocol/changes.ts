@@ -73,15 +73,15 @@ const decodeInitial = (text: string): Uint8Array | null => (text === "=" ? new U
 function exchange(state: In<"ready">, step: Exchange): Step {
   if ("refuse" in step) return on(step.refuse, state);
   if ("credentials" in step) {
-    const then = (identity: { name: string }): Step => ({ go: "on", reply: replies.authenticated, state, identity });
-    return { go: "credentials", credentials: step.credentials, then };
+    const resume = (identity: { name: string }): Step => ({ go: "on", reply: replies.authenticated, state, identity });
+    return { go: "credentials", credentials: step.credentials, resume };
   }
   return {
     go: "line",
     reply: { code: 334, text: encodeBase64(step.challenge) },
     octets: authLineOctets,
     tooLong: replies.authLineTooLong,
-    then: (line) => {
+    resume: (line) => {
       if (line === "*") return on(replies.authCancelled, state);
       const response = decodeBase64(line);
       return response === null ? on(replies.badBase64, state) : exchange(state, step.next(response));

@@ -1,5 +1,15 @@
 import * as change from "./changes.ts";
-import { type Ask, type Command, type In, type Judges, type Phase, type Row, type Done, command, nobody } from "./machine.ts";
+import {
+  type Ask,
+  type Command,
+  type In,
+  type Judges,
+  type Phase,
+  type Row,
+  type Done,
+  command,
+  nobody,
+} from "./machine.ts";
 import { replies } from "./replies.ts";
 import type { AcceptedRecipient, ForwardPath, Greeting } from "./session.ts";
 import * as syntax from "./syntax.ts";
@@ -38,6 +48,7 @@ function make<A, J, P extends Phase>(isLast: boolean, columns: Columns<A, J, P>)
 }
 
 /** The protocol. A plugin's verbs stand beside these, as rows of the same type. */
+// prettier-ignore
 export const baseCommands: ReadonlyMap<string, Command> = new Map<string, Command>([
   // verb        legal in          syntax               judged by  what changes
   ["EHLO", last(anyPhase,         syntax.ehloName,     asks.ehlo, change.greet)],                                     // RFC 5321 §4.1.1.1
@@ -52,4 +63,4 @@ export const baseCommands: ReadonlyMap<string, Command> = new Map<string, Comman
   ["NOOP", last(anyPhase,         syntax.anything,     nobody,    change.stay(replies.ok))],                          // §4.1.1.9
   ["QUIT", last(anyPhase,         syntax.nothing,      nobody,    change.leave)],                                     // §4.1.1.10
   ["AUTH", last(["ready"],        syntax.authArgument, nobody,    change.authenticate, change.authLineOctets)],       // RFC 4954 §4
-]); // prettier-ignore
+]);

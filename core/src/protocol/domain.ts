@@ -1,6 +1,7 @@
 import { asciiLower, isAscii } from "./octets.ts";
 
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+// oxlint-disable-next-line no-control-regex -- control octets are among the forbidden
 const forbiddenInUnicode = /[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u005e\u0060\u007b-\u00a0]/;
 
 /**

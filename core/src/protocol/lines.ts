@@ -72,4 +72,4 @@ export class Input {
 }
 
 /** TAB, printable ASCII and UTF-8. Never NUL, CR, ESC or DEL. */
-const isAllowed = (octet: number): boolean => octet >= 0x20 ? octet !== 0x7f : octet === 0x09;
+const isAllowed = (octet: number): boolean => (octet >= 0x20 ? octet !== 0x7f : octet === 0x09);

@@ -1,5 +1,13 @@
 import type { Reply } from "./reply.ts";
-import type { AcceptedRecipient, Credentials, ForwardPath, Greeting, Identity, Session, Transaction } from "./session.ts";
+import type {
+  AcceptedRecipient,
+  Credentials,
+  ForwardPath,
+  Greeting,
+  Identity,
+  Session,
+  Transaction,
+} from "./session.ts";
 import type { Parameters, ParameterTable } from "./parameters.ts";
 import type { Address } from "./address.ts";
 
@@ -49,9 +57,15 @@ export type Step =
   | { readonly go: "on"; readonly reply: Reply; readonly state: State; readonly identity?: Identity | undefined }
   | { readonly go: "close"; readonly reply: Reply }
   | { readonly go: "upgrade"; readonly reply: Reply; readonly upgrade: Upgrade }
-  | { readonly go: "line"; readonly reply: Reply; readonly octets: number; readonly tooLong: Reply; readonly then: (line: string) => Step }
+  | {
+      readonly go: "line";
+      readonly reply: Reply;
+      readonly octets: number;
+      readonly tooLong: Reply;
+      readonly resume: (line: string) => Step;
+    }
   | { readonly go: "body"; readonly reply: Reply; readonly transaction: Transaction; readonly state: State }
-  | { readonly go: "credentials"; readonly credentials: Credentials; readonly then: (identity: Identity) => Step }
+  | { readonly go: "credentials"; readonly credentials: Credentials; readonly resume: (identity: Identity) => Step }
   | { readonly go: "assume"; readonly client: AssumedClient };
 
 /** One step of a SASL exchange: ask for more, hand over what was learnt, or refuse. */
@@ -118,7 +132,8 @@ export interface Refused {
 }
 
 /** Nobody is asked: what was parsed is what changes. */
-export const nobody = <A>(_judges: Judges, _state: State, argument: A, done: Done<A>): void => done({ value: argument });
+export const nobody = <A>(_judges: Judges, _state: State, argument: A, done: Done<A>): void =>
+  done({ value: argument });
 
 /** Closes a row over its types. The one cast is sound: `phases` is checked by the engine before `run`. */
 export function command<A, J, P extends Phase>(row: Row<A, J, P>): Command {

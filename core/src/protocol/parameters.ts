@@ -16,6 +16,7 @@ export interface ParameterSyntax {
 
 export type ParameterTable = ReadonlyMap<string, ParameterSyntax>;
 
+// oxlint-disable-next-line no-control-regex -- esmtp-value is what control octets are kept out of
 const esmtpParameter = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\s=\u0000-\u001f\u007f]+))?$/;
 const noValue = (value: string | null): Reply | undefined => (value === null ? undefined : replies.badParameter);
 const matching =
@@ -31,7 +32,10 @@ export const mailParameters: ParameterTable = new Map<string, ParameterSyntax>([
 ]);
 
 /** `AUTH=` on MAIL (RFC 4954 §5), read and passed over. Clients write it with and without brackets. */
-export const authParameter: ParameterSyntax = { octets: 500, problem: (value) => (value === null ? replies.badParameter : undefined) };
+export const authParameter: ParameterSyntax = {
+  octets: 500,
+  problem: (value) => (value === null ? replies.badParameter : undefined),
+};
 
 /** Reads what follows a path. A Map, since its keys come from the wire. */
 export function readParameters(text: string, table: ParameterTable): Parameters | Reply {

@@ -35,13 +35,13 @@ export function replyProblem(reply: Reply): string | undefined {
     if (typeof line !== "string") return "the text of a reply is a string";
     if (!printable.test(line)) return `text ${JSON.stringify(line)} holds octets that are not printable ASCII`;
     // 334 carries a challenge, which RFC 4954 §4 lets grow to 12288 octets
-    if (code !== 334 && prefixLength(status) + line.length + 2 > replyLineOctets) return "a reply line is over 512 octets";
+    if (code !== 334 && prefixLength(status) + line.length + 2 > replyLineOctets)
+      return "a reply line is over 512 octets";
   }
   return undefined;
 }
 
-const prefixLength = (status: Status | undefined): number =>
-  4 + (status === undefined ? 0 : status.length + 1);
+const prefixLength = (status: Status | undefined): number => 4 + (status === undefined ? 0 : status.length + 1);
 
 /** A checked reply. Throws a TypeError naming what is wrong: replies are made at start-up. */
 export function makeReply(code: number, status: Status | undefined, text: string | readonly string[]): Reply {

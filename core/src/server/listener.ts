@@ -12,7 +12,10 @@ export class ConnectionCount {
   readonly #byClient = new Map<string, number>();
 
   /** Takes a place, or gives the reply that says there is none. */
-  enter(address: string, { connections, connectionsPerClient }: { connections: number; connectionsPerClient: number }): Reply | undefined {
+  enter(
+    address: string,
+    { connections, connectionsPerClient }: { connections: number; connectionsPerClient: number },
+  ): Reply | undefined {
     const its = this.#byClient.get(address) ?? 0;
     if (this.#all >= connections) return replies.tooManyConnections;
     if (its >= connectionsPerClient) return replies.tooManyFromYou;

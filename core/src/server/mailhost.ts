@@ -50,7 +50,11 @@ export class Mailhost {
   constructor(options: MailhostOptions) {
     this.#options = options;
     const { messageMemoryOctets, memoryOctets } = { ...defaultLimits, ...options.limits };
-    this.#spool = { memoryOctets: messageMemoryOctets, budget: new MemoryBudget(memoryOctets), folder: spoolFolder(options) };
+    this.#spool = {
+      memoryOctets: messageMemoryOctets,
+      budget: new MemoryBudget(memoryOctets),
+      folder: spoolFolder(options),
+    };
   }
 
   /** One per listener, in order: hooks, plugins and options in force. Empty before `prepare` or `listen`. */
@@ -75,7 +79,11 @@ export class Mailhost {
    * Rejects with a ConfigurationError when the configuration or a port is not to be had; then nothing listens.
    */
   async listen(port?: number, host?: string): Promise<this> {
-    if (port !== undefined) this.#options = { ...this.#options, listeners: [{ ...this.#options.listeners?.[0], port, ...(host === undefined ? {} : { host }) }] };
+    if (port !== undefined)
+      this.#options = {
+        ...this.#options,
+        listeners: [{ ...this.#options.listeners?.[0], port, ...(host === undefined ? {} : { host }) }],
+      };
     await this.prepare();
     try {
       await this.#open(this.#force);
@@ -108,15 +116,27 @@ export class Mailhost {
 
   /** Starts a dialogue on any wire: the test kit, `mailhost try`, a replayer. Needs `prepare`. */
   dialogue(wire: Wire, options: DialogueOptions = {}): Engine {
-    const force = this.#force.find(({ plan: { blueprint } }) => options.listener === undefined || blueprint.listener.name === options.listener);
-    if (force === undefined) throw new Error(options.listener === undefined ? "call prepare first" : `there is no listener ${options.listener}`);
+    const force = this.#force.find(
+      ({ plan: { blueprint } }) => options.listener === undefined || blueprint.listener.name === options.listener,
+    );
+    if (force === undefined)
+      throw new Error(
+        options.listener === undefined ? "call prepare first" : `there is no listener ${options.listener}`,
+      );
     const { generation } = force;
     const leave = generation.enter();
     const over = (): void => {
       leave();
       options.over?.();
     };
-    const engine = new Engine({ generation, wire, peer: options.peer ?? noPeer, spool: this.#spool, dryRun: options.dryRun === true, over });
+    const engine = new Engine({
+      generation,
+      wire,
+      peer: options.peer ?? noPeer,
+      spool: this.#spool,
+      dryRun: options.dryRun === true,
+      over,
+    });
     return engine;
   }
 
@@ -127,7 +147,9 @@ export class Mailhost {
   }
 
   async #closeAll(): Promise<void> {
-    await Promise.all([...this.#listeners.values()].map((listener) => listener.close(listener.generation.timeouts.drain)));
+    await Promise.all(
+      [...this.#listeners.values()].map((listener) => listener.close(listener.generation.timeouts.drain)),
+    );
     await this.#retire(this.#force);
     await Promise.all(this.#retiring);
     this.#listeners.clear();
@@ -153,7 +175,10 @@ export class Mailhost {
   /** Listeners that stay get the new generation, new ones are opened first: an error leaves all as it was. */
   async #open(force: readonly Force[]): Promise<void> {
     const opened: Listener[] = [];
-    for (const { plan: { place, blueprint }, generation } of force) {
+    for (const {
+      plan: { place, blueprint },
+      generation,
+    } of force) {
       if (this.#staying(blueprint.listener.name, place) !== undefined) continue;
       const listener = new Listener(generation, place, this.#spool, this.#count);
       try {
@@ -164,7 +189,10 @@ export class Mailhost {
       }
       opened.push(listener);
     }
-    for (const { plan: { place, blueprint }, generation } of force) {
+    for (const {
+      plan: { place, blueprint },
+      generation,
+    } of force) {
       const { name } = blueprint.listener;
       const staying = this.#staying(name, place);
       if (staying !== undefined) staying.generation = generation;
@@ -220,8 +248,20 @@ const withoutRepeats = (problems: readonly Problem[]): Problem[] => {
 };
 
 const listenMends = new Map<string, (port: number) => [what: string, mend: string]>([
-  ["EADDRINUSE", (port) => [`port ${port} is taken`, `Stop the other server (ss -ltnp 'sport = :${port}' names it) or use another port.`]],
-  ["EACCES", (port) => [`port ${port} is privileged`, "Use systemd socket activation (fd: 3), setcap cap_net_bind_service, or a port from 1024 on."]],
+  [
+    "EADDRINUSE",
+    (port) => [
+      `port ${port} is taken`,
+      `Stop the other server (ss -ltnp 'sport = :${port}' names it) or use another port.`,
+    ],
+  ],
+  [
+    "EACCES",
+    (port) => [
+      `port ${port} is privileged`,
+      "Use systemd socket activation (fd: 3), setcap cap_net_bind_service, or a port from 1024 on.",
+    ],
+  ],
   ["EADDRNOTAVAIL", () => ["this machine has no such address", "Use one that `ip address` shows, or leave host out."]],
 ]);
 

@@ -68,8 +68,35 @@ export interface Plan {
   readonly blueprint: Blueprint;
 }
 
-const serverKeys = ["name", "plugins", "listeners", "default", "limits", "timeouts", "bareLineEnds", "normalizeFor", "spool", "log", "clock", "resolver"];
-const listenerKeys = ["name", "serverName", "host", "port", "fd", "mode", "tls", "plugins", "default", "limits", "timeouts", "bareLineEnds", "normalizeFor"];
+const serverKeys = [
+  "name",
+  "plugins",
+  "listeners",
+  "default",
+  "limits",
+  "timeouts",
+  "bareLineEnds",
+  "normalizeFor",
+  "spool",
+  "log",
+  "clock",
+  "resolver",
+];
+const listenerKeys = [
+  "name",
+  "serverName",
+  "host",
+  "port",
+  "fd",
+  "mode",
+  "tls",
+  "plugins",
+  "default",
+  "limits",
+  "timeouts",
+  "bareLineEnds",
+  "normalizeFor",
+];
 
 export const spoolFolder = (options: MailhostOptions): string => options.spool ?? tmpdir();
 
@@ -80,14 +107,29 @@ export function plan(options: MailhostOptions): Plan[] {
   const listeners = options.listeners ?? [{ port: 2525 }];
   const plans = listeners.map((listener, index) => {
     const where = `listeners[${index}]`;
-    problems.push(...unknownKeys(listener, listenerKeys, where), ...checkListener(listener, where), ...checkShared(listener, where));
+    problems.push(
+      ...unknownKeys(listener, listenerKeys, where),
+      ...checkListener(listener, where),
+      ...checkShared(listener, where),
+    );
     return planOne(options, listener, index, where);
   });
   const names = plans.map(({ blueprint }) => blueprint.listener.name);
   for (const [index, name] of names.entries())
     if (names.indexOf(name) !== index)
-      problems.push({ code: "DUPLICATE_NAME", where: `listeners[${index}].name`, what: `two listeners are named ${name}`, mend: "Give each its own name." });
-  if (listeners.length === 0) problems.push({ code: "BAD_LISTENER", where: "listeners", what: "there is no listener", mend: "Add one, such as { port: 25 }." });
+      problems.push({
+        code: "DUPLICATE_NAME",
+        where: `listeners[${index}].name`,
+        what: `two listeners are named ${name}`,
+        mend: "Give each its own name.",
+      });
+  if (listeners.length === 0)
+    problems.push({
+      code: "BAD_LISTENER",
+      where: "listeners",
+      what: "there is no listener",
+      mend: "Add one, such as { port: 25 }.",
+    });
   if (problems.length > 0) throw new ConfigurationError(problems);
   return plans;
 }
@@ -102,7 +144,12 @@ function planOne(options: MailhostOptions, listener: ListenerOptions, index: num
   const common = (options.plugins ?? []).map((plugin, at) => ({ plugin, where: `plugins[${at}]` }));
   const blueprint: Blueprint = {
     where,
-    listener: { name: listener.name ?? nameOf(place, index), serverName, mode, implicitTls: listener.tls === "implicit" },
+    listener: {
+      name: listener.name ?? nameOf(place, index),
+      serverName,
+      mode,
+      implicitTls: listener.tls === "implicit",
+    },
     plugins: [...common, ...own].filter(({ plugin }) => isPlugin(plugin)),
     limits: { ...defaultLimits, ...options.limits, ...listener.limits },
     timeouts: { ...defaultTimeouts, ...options.timeouts, ...listener.timeouts },
@@ -112,12 +159,14 @@ function planOne(options: MailhostOptions, listener: ListenerOptions, index: num
   return { place, blueprint };
 }
 
-const nameOf = ({ port, fd }: Place, index: number): string => (fd !== undefined ? `fd-${fd}` : port === 0 ? `listener-${index}` : String(port));
+const nameOf = ({ port, fd }: Place, index: number): string =>
+  fd !== undefined ? `fd-${fd}` : port === 0 ? `listener-${index}` : String(port);
 
 /** A host's name that is no domain (spaces, an empty name) cannot stand in a reply. */
 const fallbackName = (): string => canonicalDomain(hostname()) ?? "localhost";
 
-const validNetworks = (entries: readonly string[]) => makeNetworks(entries.filter((entry) => networkProblem(entry) === undefined));
+const validNetworks = (entries: readonly string[]) =>
+  makeNetworks(entries.filter((entry) => networkProblem(entry) === undefined));
 
 function unknownKeys(given: object, known: readonly string[], where: string): Problem[] {
   return Object.keys(given)
@@ -133,12 +182,16 @@ const join = (where: string, key: string): string => (where === "" ? key : `${wh
 
 function checkListener(listener: ListenerOptions, where: string): Problem[] {
   const problems: Problem[] = [];
-  const bad = (key: string, what: string, mend: string): void => void problems.push({ code: "BAD_LISTENER", where: `${where}.${key}`, what, mend });
+  const bad = (key: string, what: string, mend: string): void =>
+    void problems.push({ code: "BAD_LISTENER", where: `${where}.${key}`, what, mend });
   const { port, fd, mode, tls } = listener;
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535)) bad("port", `${String(port)} is no port`, "Use a number from 0 to 65535.");
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535))
+    bad("port", `${String(port)} is no port`, "Use a number from 0 to 65535.");
   if (port === undefined && fd === undefined) bad("port", "it says no port", "Add one, such as 25.");
-  if (mode !== undefined && mode !== "transfer" && mode !== "submission") bad("mode", `there is no mode ${String(mode)}`, "Use transfer (port 25) or submission (587, 465).");
-  if (tls !== undefined && tls !== "implicit") bad("tls", `there is no tls ${String(tls)}`, "Use implicit, or leave it out: STARTTLS is a plugin.");
+  if (mode !== undefined && mode !== "transfer" && mode !== "submission")
+    bad("mode", `there is no mode ${String(mode)}`, "Use transfer (port 25) or submission (587, 465).");
+  if (tls !== undefined && tls !== "implicit")
+    bad("tls", `there is no tls ${String(tls)}`, "Use implicit, or leave it out: STARTTLS is a plugin.");
   return problems;
 }
 
@@ -146,14 +199,34 @@ function checkListener(listener: ListenerOptions, where: string): Problem[] {
 function checkShared(given: MailhostOptions | ListenerOptions, where: string): Problem[] {
   const problems: Problem[] = [];
   const serverName = "serverName" in given ? given.serverName : where === "" ? given.name : undefined;
-  if (serverName !== undefined && canonicalDomain(serverName) === undefined && canonicalLiteral(serverName) === undefined)
-    problems.push({ code: "BAD_OPTION", where: join(where, "name"), what: `${JSON.stringify(serverName)} is no host name`, mend: "Use one like mx.example.com." });
+  if (
+    serverName !== undefined &&
+    canonicalDomain(serverName) === undefined &&
+    canonicalLiteral(serverName) === undefined
+  )
+    problems.push({
+      code: "BAD_OPTION",
+      where: join(where, "name"),
+      what: `${JSON.stringify(serverName)} is no host name`,
+      mend: "Use one like mx.example.com.",
+    });
   for (const [index, plugin] of (given.plugins ?? []).entries())
     if (!isPlugin(plugin))
-      problems.push({ code: "BAD_PLUGIN", where: join(where, `plugins[${index}]`), what: "this is no plugin", mend: "Call the plugin's factory: maildir({ … })." });
+      problems.push({
+        code: "BAD_PLUGIN",
+        where: join(where, `plugins[${index}]`),
+        what: "this is no plugin",
+        mend: "Call the plugin's factory: maildir({ … }).",
+      });
   for (const [index, entry] of (given.normalizeFor ?? []).entries()) {
     const problem = networkProblem(entry);
-    if (problem !== undefined) problems.push({ code: "BAD_OPTION", where: join(where, `normalizeFor[${index}]`), what: problem, mend: "Use CIDR notation." });
+    if (problem !== undefined)
+      problems.push({
+        code: "BAD_OPTION",
+        where: join(where, `normalizeFor[${index}]`),
+        what: problem,
+        mend: "Use CIDR notation.",
+      });
   }
   problems.push(...checkNumbers(given.limits, Object.keys(defaultLimits), join(where, "limits")));
   problems.push(...checkNumbers(given.timeouts, Object.keys(defaultTimeouts), join(where, "timeouts")));
@@ -165,6 +238,11 @@ function checkNumbers(given: object | undefined, known: readonly string[], where
   const problems = unknownKeys(given, known, where);
   for (const [key, value] of Object.entries(given))
     if (known.includes(key) && !(typeof value === "number" && value >= 0))
-      problems.push({ code: "BAD_OPTION", where: `${where}.${key}`, what: `${JSON.stringify(value)} is no number from 0 on`, mend: "Counts, octets and milliseconds are plain numbers." });
+      problems.push({
+        code: "BAD_OPTION",
+        where: `${where}.${key}`,
+        what: `${JSON.stringify(value)} is no number from 0 on`,
+        mend: "Counts, octets and milliseconds are plain numbers.",
+      });
   return problems;
 }

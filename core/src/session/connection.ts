@@ -48,7 +48,13 @@ export class LiveSession implements Session {
   /** A new session for the client that a trusted intermediary names. */
   assumed(named: AssumedClient): LiveSession {
     const { address = this.client.address, port = this.client.port, identity } = named;
-    const session = new LiveSession(this.#listener, { client: { address, port }, local: this.local }, this.startedAt, this.id, this.tls);
+    const session = new LiveSession(
+      this.#listener,
+      { client: { address, port }, local: this.local },
+      this.startedAt,
+      this.id,
+      this.tls,
+    );
     session.identity = identity;
     return session;
   }

@@ -159,7 +159,8 @@ export class Engine {
   /** The client sends nothing more, though it may still read. */
   ended(): void {
     this.#ended = true;
-    if (this.#reading.what === "nothing" && this.#input.length === 0 && !this.#delivering) return void this.#hangUp("disconnected");
+    if (this.#reading.what === "nothing" && this.#input.length === 0 && !this.#delivering)
+      return void this.#hangUp("disconnected");
     this.#go();
   }
 
@@ -249,7 +250,8 @@ export class Engine {
     if (foreignVerbs.has(verb)) return this.#close(replies.otherProtocol);
     if (command === undefined) return this.#fault(replies.unknownCommand, this.#tally.unknownCommand());
     this.#authSeen ||= verb === "AUTH";
-    if (octets > this.#generation.vocabulary.lineOctets(verb)) return this.#fault(verb === "AUTH" ? replies.authLineTooLong : replies.lineTooLong);
+    if (octets > this.#generation.vocabulary.lineOctets(verb))
+      return this.#fault(verb === "AUTH" ? replies.authLineTooLong : replies.lineTooLong);
     for (const gate of this.#generation.vocabulary.gates) {
       const refusal = gate(verb, this.session);
       if (refusal !== undefined) return this.#fault(refusal);
@@ -265,8 +267,8 @@ export class Engine {
   }
 
   #perform(command: Command, argument: string): void {
-    this.#wait((done: (step: Step | Refused) => void) =>
-      command.run(this.#judging, this.#state, argument, this.#context, done),
+    this.#wait(
+      (done: (step: Step | Refused) => void) => command.run(this.#judging, this.#state, argument, this.#context, done),
       (step) => this.#take(step),
     );
     if (command.last) this.#output.flush();
@@ -296,7 +298,7 @@ export class Engine {
     this.#trace({ type: "client", line: masked, secret: true });
     const line = typeof read === "string" ? undefined : decodeUtf8(read);
     if (line === undefined) return this.#fault(read === "tooLong" ? step.tooLong : badLine(read));
-    this.#take(step.then(line));
+    this.#take(step.resume(line));
     return true;
   }
 
@@ -305,7 +307,8 @@ export class Engine {
     const header = intake.receiver.inHeader;
     const end = intake.read(octets);
     const used = end < 0 ? octets.length : end;
-    if (this.#run.traced) this.#trace({ type: "body", octets: octets.slice(0, used), header, transaction: intake.transaction.id });
+    if (this.#run.traced)
+      this.#trace({ type: "body", octets: octets.slice(0, used), header, transaction: intake.transaction.id });
     this.#input.consume(used);
     if (end >= 0) this.#finishBody(intake);
     else if (intake.receiver.full) this.#waitForSpool(intake);
@@ -341,7 +344,7 @@ export class Engine {
       (done: Parameters<Judging["connection"]>[1]) => this.#judging.connection(this.session, done),
       (outcome) => {
         this.#greeted = true;
-        if ("problem" in outcome) return void this.#refuseConnection(outcome.problem);
+        if ("problem" in outcome) return this.#refuseConnection(outcome.problem);
         this.#send({ code: 220, text: `${this.session.serverName} ESMTP` }); // RFC 5321 §4.2
       },
     );
@@ -351,7 +354,9 @@ export class Engine {
 
   /** RFC 5321 §3.1: 554, or 421 when it may come again. */
   #refuseConnection(problem: Reply): void {
-    this.#close(problem.code < 500 ? { ...problem, code: 421 } : problem.code === 521 ? problem : { ...problem, code: 554 });
+    this.#close(
+      problem.code < 500 ? { ...problem, code: 421 } : problem.code === 521 ? problem : { ...problem, code: 554 },
+    );
   }
 
   #take(step: Step | Refused): void {
@@ -374,7 +379,7 @@ export class Engine {
         return this.#wait(
           (done: Parameters<Judging["credentials"]>[1]) => this.#judging.credentials(step.credentials, done),
           (outcome) => {
-            if (!("problem" in outcome)) return this.#take(step.then(outcome.value));
+            if (!("problem" in outcome)) return this.#take(step.resume(outcome.value));
             const last = outcome.problem.code === 535 ? this.#tally.authFailure() : undefined;
             if (last !== undefined || outcome.close === true) return void this.#close(last ?? outcome.problem);
             this.#send(outcome.problem);
@@ -389,7 +394,8 @@ export class Engine {
 
   #goOn({ reply, state, identity }: Extract<Step, { go: "on" }>): void {
     if (identity !== undefined) this.session.identity = identity;
-    if (state.phase === "ready" || state.phase === "new") this.session.greeting = state.phase === "new" ? undefined : state.greeting;
+    if (state.phase === "ready" || state.phase === "new")
+      this.session.greeting = state.phase === "new" ? undefined : state.greeting;
     const tooMany = state.phase === "mail" && this.#state.phase !== "mail" ? this.#tally.transaction() : undefined;
     if (tooMany !== undefined) return void this.#close(tooMany);
     this.#state = state;
@@ -402,7 +408,10 @@ export class Engine {
     const { limits, bareLineEnds } = this.#generation;
     const bare = bareLineEnds(this.session.client.address);
     this.#send(reply);
-    this.#reading = { what: "body", intake: new BodyIntake(transaction, state, bare, this.#spool, limits.messageOctets) };
+    this.#reading = {
+      what: "body",
+      intake: new BodyIntake(transaction, state, bare, this.#spool, limits.messageOctets),
+    };
     this.#touch();
   }
 
@@ -427,7 +436,10 @@ export class Engine {
       if ("code" in message) answer = { reply: message, close: false };
       else {
         const outcome = await this.#judging.message(message, transaction);
-        answer = "problem" in outcome ? { reply: outcome.problem, close: outcome.close === true } : { reply: outcome.value, close: false };
+        answer =
+          "problem" in outcome
+            ? { reply: outcome.problem, close: outcome.close === true }
+            : { reply: outcome.value, close: false };
         await message.dispose();
       }
     } catch (error) {
@@ -489,7 +501,8 @@ export class Engine {
     const now = this.#run.clock.now();
     const { what } = this.#reading;
     if (what === "closed") return;
-    const patience = what === "body" ? timeouts.data : what === "nothing" && !this.#output.congested ? Infinity : timeouts.command;
+    const patience =
+      what === "body" ? timeouts.data : what === "nothing" && !this.#output.congested ? Infinity : timeouts.command;
     this.#deadline.set(Math.min(now + patience, this.session.startedAt + timeouts.session));
   }
 
@@ -511,7 +524,8 @@ export class Engine {
   }
 
   #trace(facts: TraceFacts): void {
-    if (this.#run.traced) this.#generation.hooks.trace.call({ ...facts, at: this.#run.clock.now(), session: this.session });
+    if (this.#run.traced)
+      this.#generation.hooks.trace.call({ ...facts, at: this.#run.clock.now(), session: this.session });
   }
 
   #traceClient(line: string, understood: boolean): void {
@@ -531,7 +545,8 @@ export class Engine {
       messageOctets: limits.messageOctets,
       keywords: () => vocabulary.ehloLines(run.session),
       verbs: () => [...vocabulary.commands.keys()],
-      openTransaction: (reversePath, parameters) => new LiveTransaction(newId(run.clock.now()), reversePath, parameters),
+      openTransaction: (reversePath, parameters) =>
+        new LiveTransaction(newId(run.clock.now()), reversePath, parameters),
       accept: (transaction, recipient) => (transaction as LiveTransaction).accept(recipient), // opened just above
     };
   }

@@ -12,7 +12,15 @@ import { formatAddress } from "../protocol/address.ts";
 import type { Done, Judges, Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
-import type { AcceptedRecipient, Credentials, ForwardPath, Greeting, Identity, Session, Transaction } from "../protocol/session.ts";
+import type {
+  AcceptedRecipient,
+  Credentials,
+  ForwardPath,
+  Greeting,
+  Identity,
+  Session,
+  Transaction,
+} from "../protocol/session.ts";
 import type { LiveTransaction } from "./transaction.ts";
 
 interface Hook<H, R extends readonly unknown[]> {
@@ -33,7 +41,9 @@ export class Judging implements Judges {
   }
 
   connection(session: Session, done: Done<Session>): void {
-    this.#ask(this.#generation.hooks.connect, { subject: lookOnly(session), rest: [], run: this.#run }, done, () => ({ value: session }));
+    this.#ask(this.#generation.hooks.connect, { subject: lookOnly(session), rest: [], run: this.#run }, done, () => ({
+      value: session,
+    }));
   }
 
   greeting(greeting: Greeting, done: Done<Greeting>): void {
@@ -53,7 +63,12 @@ export class Judging implements Judges {
     const transaction = open as LiveTransaction; // the engine opens no other
     if (transaction.count >= this.#generation.limits.recipients) return done({ problem: replies.tooManyRecipients }); // RFC 5321 §4.5.3.1.10
     const subject = new RecipientCase(path);
-    const call: Call<Recipient, [Transaction, Session]> = { subject, rest: [transaction, this.#run.session], run: this.#run, transaction: transaction.id };
+    const call: Call<Recipient, [Transaction, Session]> = {
+      subject,
+      rest: [transaction, this.#run.session],
+      run: this.#run,
+      transaction: transaction.id,
+    };
     this.#ask(this.#generation.hooks.rcpt, call, done, () => this.#judgeRoute(subject, transaction));
   }
 
@@ -66,7 +81,13 @@ export class Judging implements Judges {
     if (this.#needsSecondCall(judged.value, transaction)) return { problem: replies.nextTransaction };
     if (this.#run.traced) {
       const { transport, nexthop } = judged.value.route;
-      this.#run.trace({ type: "route", recipient: formatAddress(judged.value.address), transport, nexthop, transaction: transaction.id });
+      this.#run.trace({
+        type: "route",
+        recipient: formatAddress(judged.value.address),
+        transport,
+        nexthop,
+        transaction: transaction.id,
+      });
     }
     return judged;
   }
@@ -86,7 +107,12 @@ export class Judging implements Judges {
   async message(message: Message, transaction: Transaction): Promise<Outcome<Reply>> {
     const run = this.#run;
     message.add(receivedField(run.session, transaction, run.clock.now()));
-    const call: Call<MessageView, [Transaction, Session]> = { subject: new MessageCase(message), rest: [transaction, run.session], run, transaction: transaction.id };
+    const call: Call<MessageView, [Transaction, Session]> = {
+      subject: new MessageCase(message),
+      rest: [transaction, run.session],
+      run,
+      transaction: transaction.id,
+    };
     const judged = await new Promise<Outcome<Message>>((resolve) =>
       this.#ask(this.#generation.hooks.data, call, resolve, () => ({ value: message })),
     );
@@ -95,7 +121,12 @@ export class Judging implements Judges {
     return reply.code < 400 ? { value: reply } : { problem: reply };
   }
 
-  #ask<H, R extends readonly unknown[], J>(hook: Hook<H, R>, call: Call<H, R>, done: Done<J>, silence: () => Outcome<J>): void {
+  #ask<H, R extends readonly unknown[], J>(
+    hook: Hook<H, R>,
+    call: Call<H, R>,
+    done: Done<J>,
+    silence: () => Outcome<J>,
+  ): void {
     if (hook.taps.length === 0) return done(silence());
     hook.callAsync(call, (error, refusal) => {
       // Cannot happen: the guard lets no error through. If it does, nobody is let in by it
@@ -104,4 +135,3 @@ export class Judging implements Judges {
     });
   }
 }
-

@@ -9,6 +9,9 @@ const auth = /^(\s*auth(?:\s+[^\s]*)?)(\s.*)?$/is;
  */
 export function maskCommand(line: string, afterAuth: boolean, understood: boolean): { line: string; secret: boolean } {
   const matched = auth.exec(line);
-  if (matched !== null) return matched[2] === undefined || matched[2].trim() === "" ? { line, secret: false } : { line: `${matched[1]} ${masked}`, secret: true };
+  if (matched !== null)
+    return matched[2] === undefined || matched[2].trim() === ""
+      ? { line, secret: false }
+      : { line: `${matched[1]} ${masked}`, secret: true };
   return afterAuth && !understood ? { line: masked, secret: true } : { line, secret: false };
 }

@@ -1,0 +1,65 @@
+import type { Engine, TlsInfo, Upgrade, Wire } from "@mailhost/core";
+
+/** A wire in memory: collects what the server says. TLS always succeeds, and octets stay in clear. */
+export class MemoryWire implements Wire {
+  /** Complete lines the server sent, without CRLF. */
+  readonly lines: string[] = [];
+  /** Every write, as text: one entry per write. */
+  readonly writes: string[] = [];
+  ended = false;
+  paused = false;
+  /** What `write` answers: false plays a client that does not read. */
+  reads = true;
+  #rest = "";
+  #engine: Engine | undefined;
+  #changed: (() => void)[] = [];
+
+  attach(engine: Engine): void {
+    this.#engine = engine;
+  }
+
+  write(octets: Uint8Array): boolean {
+    const text = new TextDecoder("latin1").decode(octets);
+    this.writes.push(text);
+    const lines = (this.#rest + text).split("\r\n");
+    this.#rest = lines.pop() ?? "";
+    this.lines.push(...lines);
+    this.#wake();
+    return this.reads;
+  }
+
+  end(): void {
+    this.ended = true;
+    this.#wake();
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  upgrade(_upgrade: Upgrade): void {
+    const tls: TlsInfo = { protocol: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384" };
+    queueMicrotask(() => this.#engine?.secured(tls));
+  }
+
+  /** Resolves when something was written or the connection closed, or after `milliseconds`. */
+  changed(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#changed.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #wake(): void {
+    const waiting = this.#changed;
+    this.#changed = [];
+    for (const wake of waiting) wake();
+  }
+}
