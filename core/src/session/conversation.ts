@@ -1,0 +1,296 @@
+import type { Generation } from "../host/generation.ts";
+import type { SpoolPlace } from "../message/spool.ts";
+import type { LineRead } from "../protocol/lines.ts";
+import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
+import { asciiUpper, decodeUtf8 } from "../protocol/octets.ts";
+import { replies } from "../protocol/replies.ts";
+import { type Reply, replyLines } from "../protocol/reply.ts";
+import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
+import { BodyIntake } from "./body.ts";
+import { makeContext } from "./context.ts";
+import { Judging } from "./judging.ts";
+import type { LiveRun } from "./live-run.ts";
+import { maskCommand, masked } from "./masking.ts";
+import { type Reading, closed, commands, nothing } from "./reading.ts";
+import { Tally } from "./tally.ts";
+
+/** What a conversation asks of the engine that reads and writes for it. */
+export interface Floor {
+  send(reply: Reply): void;
+  /** Replies so far leave now. */
+  flush(): void;
+  /** Octets the client sent and nobody has read. */
+  pending(): number;
+  /** Somebody who had to wait is done: read on. */
+  resume(): void;
+  upgrade(upgrade: Upgrade): void;
+  hangUp(reason: string): void;
+}
+
+/** Verbs of other protocols, sent across by browsers and scanners: the dialogue ends at once. */
+const foreignVerbs = new Set(["GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH", "TRACE"]);
+
+/** A reply and whether it is the last. */
+interface Answer {
+  readonly reply: Reply;
+  readonly close: boolean;
+}
+
+/** The dialogue: what was said, what it means, what is answered. It sees lines and bodies, never octets cut on their way. */
+export class Conversation {
+  /** What the next octets are. */
+  reading: Reading = nothing;
+  /** The banner was sent. */
+  greeted = false;
+  /** A message has arrived whole and is on its way: no disconnect stops it. */
+  delivering = false;
+  readonly #generation: Generation;
+  readonly #run: LiveRun;
+  readonly #floor: Floor;
+  readonly #spool: SpoolPlace;
+  readonly #tally: Tally;
+  readonly #judging: Judging;
+  readonly #context: Context;
+  #state: State = { phase: "new" };
+  #authSeen = false;
+
+  constructor(generation: Generation, run: LiveRun, floor: Floor, spool: SpoolPlace, dryRun: boolean) {
+    this.#generation = generation;
+    this.#run = run;
+    this.#floor = floor;
+    this.#spool = spool;
+    this.#tally = new Tally(generation.limits);
+    this.#judging = new Judging(generation, run, dryRun);
+    this.#context = makeContext(generation, run);
+  }
+
+  // -- beginnings --------------------------------------------------------------------------------
+
+  /** Asks `connect`, then greets or refuses. */
+  open(): void {
+    this.#wait(
+      (done: Done<Session>) => this.#judging.connection(this.#run.session, done),
+      (outcome) => {
+        this.greeted = true;
+        if ("problem" in outcome) this.close(connectionRefusal(outcome.problem));
+        else this.#say({ code: 220, text: `${this.#run.session.serverName} ESMTP` }); // RFC 5321 §4.2
+      },
+    );
+  }
+
+  /** The layer below is new: so is the session, but for what was counted (RFC 3207 §4.2). */
+  secured(tls: TlsInfo | undefined): void {
+    this.#run.session = this.#run.session.secured(tls);
+    this.#state = { phase: "new" };
+    this.#authSeen = false;
+    if (tls !== undefined) this.#run.trace({ type: "secured", protocol: tls.protocol, cipher: tls.cipher });
+    if (this.greeted) this.reading = commands;
+    else this.open();
+  }
+
+  // -- what the client says ----------------------------------------------------------------------
+
+  /** A line where a command is due. */
+  command(read: LineRead): void {
+    const tooMany = this.#tally.command();
+    if (tooMany !== undefined) return this.close(tooMany);
+    const text = typeof read === "string" ? undefined : decodeUtf8(read);
+    if (text === undefined) return this.#fault(badLine(read));
+    const line = text.trimEnd(); // RFC 5321 §4.1.1: trailing blanks are tolerated
+    const space = line.search(/[ \t]/);
+    const verb = asciiUpper(space < 0 ? line : line.slice(0, space));
+    const command = this.#generation.vocabulary.commands.get(verb);
+    if (this.#run.traced)
+      this.#run.trace({ type: "client", ...maskCommand(line, this.#authSeen, command !== undefined) });
+    if (foreignVerbs.has(verb)) return this.close(replies.otherProtocol);
+    if (command === undefined) return this.#fault(replies.unknownCommand, this.#tally.unknownCommand());
+    this.#authSeen ||= verb === "AUTH";
+    const refusal = this.#refuseVerb(verb, command, typeof read === "string" ? 0 : read.length + 2);
+    if (refusal !== undefined) return this.#fault(refusal);
+    this.#perform(command, space < 0 ? "" : line.slice(space).trimStart());
+  }
+
+  /** What stands before any row: the length of its line, gates, legal phases. */
+  #refuseVerb(verb: string, command: Command, octets: number): Reply | undefined {
+    const { vocabulary } = this.#generation;
+    if (octets > vocabulary.lineOctets(verb)) return verb === "AUTH" ? replies.authLineTooLong : replies.lineTooLong;
+    for (const gate of vocabulary.gates) {
+      const refusal = gate(verb, this.#run.session);
+      if (refusal !== undefined) return refusal;
+    }
+    if (command.phases.includes(this.#state.phase)) return undefined;
+    if (this.#state.phase === "new") return replies.greetFirst;
+    return verb === "MAIL" ? replies.nestedMail : replies.badSequence;
+  }
+
+  #perform(command: Command, argument: string): void {
+    this.#wait(
+      (done: (step: Step | Refused) => void) => command.run(this.#judging, this.#state, argument, this.#context, done),
+      (step) => this.#take(step),
+    );
+    if (command.last) this.#floor.flush();
+  }
+
+  /** A line a row asked for. Never shown: it may be a secret. */
+  answer(read: LineRead, step: Extract<Step, { go: "line" }>): void {
+    this.reading = commands;
+    this.#run.trace({ type: "client", line: masked, secret: true });
+    const line = typeof read === "string" ? undefined : decodeUtf8(read);
+    if (line === undefined) return this.#fault(read === "tooLong" ? step.tooLong : badLine(read));
+    this.#take(step.resume(line));
+  }
+
+  /** The body is over: the message is made, judged, delivered, answered. */
+  bodyEnded(intake: BodyIntake): void {
+    this.delivering = true;
+    this.#state = intake.next;
+    this.#wait(
+      (done: (answer: Answer) => void) => void this.#deliver(intake).then(done),
+      ({ reply, close }) => (close ? this.close(reply) : this.#say(reply)),
+    );
+  }
+
+  // -- what follows from it ----------------------------------------------------------------------
+
+  #take(step: Step | Refused): void {
+    switch (step.go) {
+      case "on":
+        return this.#goOn(step);
+      case "refused":
+        if (step.close) return this.close(step.reply);
+        return step.syntax ? this.#fault(step.reply) : this.#say(step.reply);
+      case "close":
+        return this.close(step.reply);
+      case "line":
+        this.#say(step.reply);
+        this.#floor.flush();
+        this.reading = { what: "line", step };
+        return;
+      case "body":
+        return this.#openBody(step);
+      case "credentials":
+        return this.#judgeCredentials(step);
+      case "upgrade":
+        return this.#upgrade(step);
+      case "assume":
+        this.#run.session = this.#run.session.assumed(step.client);
+        this.#state = { phase: "new" };
+        return this.open();
+    }
+  }
+
+  #goOn({ reply, state, identity }: Extract<Step, { go: "on" }>): void {
+    const { session } = this.#run;
+    if (identity !== undefined) session.identity = identity;
+    session.greeting = state.phase === "new" ? undefined : state.greeting;
+    const begins = state.phase === "mail" && this.#state.phase === "ready";
+    const tooMany = begins ? this.#tally.transaction() : undefined;
+    if (tooMany !== undefined) return this.close(tooMany);
+    this.#state = state;
+    if (isFault(reply)) this.#fault(reply);
+    else this.#say(reply);
+  }
+
+  #openBody({ reply, transaction, state }: Extract<Step, { go: "body" }>): void {
+    const { limits, bareLineEnds } = this.#generation;
+    const bare = bareLineEnds(this.#run.session.client.address);
+    this.#say(reply);
+    this.reading = {
+      what: "body",
+      intake: new BodyIntake(transaction, state, bare, this.#spool, limits.messageOctets),
+    };
+  }
+
+  #judgeCredentials(step: Extract<Step, { go: "credentials" }>): void {
+    this.#wait(
+      (done: Done<Identity>) => this.#judging.credentials(step.credentials, done),
+      (outcome) => {
+        if (!("problem" in outcome)) return this.#take(step.resume(outcome.value));
+        const lastWord = outcome.problem.code === 535 ? this.#tally.authFailure() : undefined;
+        if (lastWord !== undefined || outcome.close === true) return this.close(lastWord ?? outcome.problem);
+        this.#say(outcome.problem);
+      },
+    );
+  }
+
+  #upgrade({ reply, upgrade }: Extract<Step, { go: "upgrade" }>): void {
+    // What came in clear behind the command would run inside TLS: CVE-2011-0411 and its kin
+    if (this.#floor.pending() > 0) return this.close(replies.mustEndGroup);
+    this.#say(reply);
+    this.#floor.flush();
+    this.reading = nothing;
+    this.#floor.upgrade(upgrade);
+  }
+
+  /** Delivers what was received. Rejects never. */
+  async #deliver({ receiver, transaction }: BodyIntake): Promise<Answer> {
+    let answer: Answer = { reply: replies.internal, close: false };
+    try {
+      const message = await receiver.finish();
+      if ("code" in message) answer = { reply: message, close: false };
+      else {
+        const outcome = await this.#judging.message(message, transaction);
+        answer =
+          "problem" in outcome
+            ? { reply: outcome.problem, close: outcome.close === true }
+            : { reply: outcome.value, close: false };
+        await message.dispose();
+      }
+    } catch (error) {
+      const { id } = this.#run.session;
+      this.#run.log.error({ err: error, session: id, transaction: transaction.id }, "delivery failed");
+    }
+    this.#run.trace({ type: "delivered", transaction: transaction.id, reply: answer.reply });
+    this.delivering = false;
+    return answer;
+  }
+
+  // -- replies and endings -----------------------------------------------------------------------
+
+  /** Runs what may have to wait. While it does nothing is read, and the replies so far leave. */
+  #wait<T>(begin: (done: (outcome: T) => void) => void, then: (outcome: T) => void): void {
+    this.reading = nothing;
+    let inTime = true;
+    begin((outcome) => {
+      if (this.reading.what === "closed") return this.#floor.resume();
+      this.reading = commands;
+      then(outcome);
+      if (!inTime) this.#floor.resume();
+    });
+    inTime = false;
+    if (this.reading.what === "nothing") this.#floor.flush();
+  }
+
+  /** An error of the client's: counted, and the last word when there were too many. */
+  #fault(reply: Reply, lastWord = this.#tally.error()): void {
+    if (lastWord === undefined) this.#say(reply);
+    else this.close(lastWord);
+  }
+
+  #say(reply: Reply): void {
+    if (this.#run.traced)
+      for (const line of replyLines(reply)) this.#run.trace({ type: "server", line, secret: false });
+    this.#floor.send(reply);
+  }
+
+  /** The last word. */
+  close(reply: Reply): void {
+    this.#say(reply);
+    this.#floor.flush();
+    if (this.reading.what === "body") void this.reading.intake.receiver.discard();
+    this.reading = closed;
+    this.#floor.hangUp(reply.code === 221 ? "quit" : String(reply.code));
+  }
+}
+
+/** RFC 5321 §3.1: a refused connection gets 554, or 421 when it may come again; 521 is RFC 7504. */
+function connectionRefusal(problem: Reply): Reply {
+  if (problem.code < 500) return { ...problem, code: 421 };
+  return problem.code === 521 ? problem : { ...problem, code: 554 };
+}
+
+/** A row may say no by itself: what is wrong in syntax or sequence counts as an error. */
+const isFault = (reply: Reply): boolean => reply.code >= 500 && reply.code < 505 && reply !== replies.notImplemented;
+
+const badLine = (read: LineRead): Reply =>
+  read === "tooLong" ? replies.lineTooLong : read === "badLineEnd" ? replies.badLineEnd : replies.badOctets;

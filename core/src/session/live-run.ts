@@ -1,0 +1,37 @@
+import type { Generation } from "../host/generation.ts";
+import type { Run } from "../host/run.ts";
+import type { Clock, Log } from "../host/services.ts";
+import type { TraceFacts } from "../host/trace.ts";
+import { LiveSession, type Peer } from "./connection.ts";
+
+/** The session under way, as the guard, the judges and the watchers know it. */
+export class LiveRun implements Run {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly traced: boolean;
+  session: LiveSession;
+  readonly #watched = new Set<AbortController>();
+  readonly #generation: Generation;
+
+  constructor(generation: Generation, peer: Peer) {
+    this.#generation = generation;
+    this.clock = generation.services.clock;
+    this.log = generation.services.log;
+    this.traced = generation.hooks.trace.taps.length > 0;
+    this.session = new LiveSession(generation.listener, peer, this.clock.now());
+  }
+
+  trace(facts: TraceFacts): void {
+    if (this.traced) this.#generation.hooks.trace.call({ ...facts, at: this.clock.now(), session: this.session });
+  }
+
+  watch(controller: AbortController): () => void {
+    this.#watched.add(controller);
+    return () => this.#watched.delete(controller);
+  }
+
+  /** Tells every async tap under way that nobody waits for it any more. */
+  abort(reason: string): void {
+    for (const controller of this.#watched) controller.abort(new Error(reason));
+  }
+}
