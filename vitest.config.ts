@@ -1,16 +1,19 @@
 import { defineConfig } from "vitest/config";
 
+const report = process.env["VITEST_REPORT"];
+
 export default defineConfig({
   ssr: { resolve: { conditions: ["@mailhost/source", "node", "import", "default"] } },
   test: {
-    include: ["*/test/**/*.test.ts", "plugins/*/test/**/*.test.ts"],
+    include: ["*/test/**/*.test.ts", "plugins/*/test/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 20_000,
     execArgv: ["-C", "@mailhost/source"],
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     coverage: {
       provider: "v8",
       include: ["core/src/**/*.ts"],
       exclude: ["core/src/index.ts"],
-      reporter: ["text-summary", "json-summary", "lcov"],
+      reporter: ["text-summary", "json-summary"],
       thresholds: { branches: 95 },
     },
   },
