@@ -29,7 +29,7 @@ export type { Extension, PermitDeclaration, Preamble, TransportDeclaration } fro
 export { defineFact, type Fact } from "./host/facts.ts";
 export type { Clock, Log, Resolver } from "./host/services.ts";
 export { systemClock } from "./host/services.ts";
-export type { HookName, TapOutcome, TraceEvent } from "./host/trace.ts";
+export type { HookName, LineFault, TapOutcome, TraceEvent } from "./host/trace.ts";
 export { isEverybody, makeNetworks, networkProblem, type Networks } from "./host/networks.ts";
 export { tlsUpgrade, type TlsOptions } from "./server/upgrade.ts";
 

@@ -11,11 +11,15 @@ export type TapOutcome =
   | { readonly kind: "failed"; readonly error: string; readonly ignored: boolean }
   | { readonly kind: "late" };
 
+/** What was wrong with a line that is no line of SMTP. Its octets are not shown. */
+export type LineFault = "tooLong" | "badLineEnd" | "badOctets" | "otherProtocol";
+
 /** What happened, for watchers. Read-only: nothing a watcher does changes the dialogue. Times are host-clock milliseconds since the epoch. */
 export type TraceEvent = { readonly at: number; readonly session: Session } & (
   | { readonly type: "open" }
   | { readonly type: "close"; readonly reason: string }
-  | { readonly type: "client"; readonly line: string; readonly secret: boolean }
+  /** `fault` says why the line was none; then nothing of it is shown. */
+  | { readonly type: "client"; readonly line: string; readonly secret: boolean; readonly fault?: LineFault | undefined }
   | { readonly type: "server"; readonly line: string; readonly secret: boolean }
   /** Octets of a body as the client sent them, dots and end included. `header` while they belong to the header section. */
   | { readonly type: "body"; readonly octets: Uint8Array; readonly header: boolean; readonly transaction: string }

@@ -1,4 +1,5 @@
 import type { Generation } from "../host/generation.ts";
+import type { LineFault } from "../host/trace.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
 import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
@@ -10,7 +11,7 @@ import { BodyIntake } from "./body.ts";
 import { makeContext } from "./context.ts";
 import { Judging } from "./judging.ts";
 import type { LiveRun } from "./live-run.ts";
-import { maskCommand, masked } from "./masking.ts";
+import { LineMask } from "./masking.ts";
 import { type Reading, closed, commands, nothing } from "./reading.ts";
 import { Tally } from "./tally.ts";
 
@@ -52,7 +53,7 @@ export class Conversation {
   readonly #judging: Judging;
   readonly #context: Context;
   #state: State = { phase: "new" };
-  #authSeen = false;
+  readonly #mask: LineMask;
 
   constructor(generation: Generation, run: LiveRun, floor: Floor, spool: SpoolPlace, dryRun: boolean) {
     this.#generation = generation;
@@ -60,6 +61,7 @@ export class Conversation {
     this.#floor = floor;
     this.#spool = spool;
     this.#tally = new Tally(generation.limits);
+    this.#mask = new LineMask(generation.vocabulary.mechanisms);
     this.#judging = new Judging(generation, run, dryRun);
     this.#context = makeContext(generation, run);
   }
@@ -82,7 +84,7 @@ export class Conversation {
   secured(tls: TlsInfo | undefined): void {
     this.#run.session = this.#run.session.secured(tls);
     this.#state = { phase: "new" };
-    this.#authSeen = false;
+    this.#mask.forget();
     if (tls !== undefined) this.#run.trace({ type: "secured", protocol: tls.protocol, cipher: tls.cipher });
     if (this.greeted) this.reading = commands;
     else this.open();
@@ -92,19 +94,21 @@ export class Conversation {
 
   /** A line where a command is due. */
   command(read: LineRead): void {
-    const tooMany = this.#tally.command();
-    if (tooMany !== undefined) return this.close(tooMany);
     const text = typeof read === "string" ? undefined : decodeUtf8(read);
-    if (text === undefined) return this.#fault(badLine(read));
-    const line = text.trimEnd(); // RFC 5321 §4.1.1: trailing blanks are tolerated
+    const line = text?.trimEnd() ?? ""; // RFC 5321 §4.1.1: trailing blanks are tolerated
     const space = line.search(/[ \t]/);
     const verb = asciiUpper(space < 0 ? line : line.slice(0, space));
     const command = this.#generation.vocabulary.commands.get(verb);
-    if (this.#run.traced)
-      this.#run.trace({ type: "client", ...maskCommand(line, this.#authSeen, command !== undefined) });
+    if (this.#run.traced) {
+      const seen =
+        text === undefined ? this.#mask.broken(faultOf(read)) : this.#mask.command(text, command !== undefined);
+      this.#run.trace({ type: "client", ...seen });
+    }
+    const tooMany = this.#tally.command();
+    if (tooMany !== undefined) return this.close(tooMany);
+    if (text === undefined) return this.#fault(badLine(read));
     if (foreignVerbs.has(verb)) return this.close(replies.otherProtocol);
     if (command === undefined) return this.#fault(replies.unknownCommand, this.#tally.unknownCommand());
-    this.#authSeen ||= verb === "AUTH";
     const refusal = this.#refuseVerb(verb, command, typeof read === "string" ? 0 : read.length + 2);
     if (refusal !== undefined) return this.#fault(refusal);
     this.#perform(command, space < 0 ? "" : line.slice(space).trimStart());
@@ -134,8 +138,9 @@ export class Conversation {
   /** A line a row asked for. Never shown: it may be a secret. */
   answer(read: LineRead, step: Extract<Step, { go: "line" }>): void {
     this.reading = commands;
-    this.#run.trace({ type: "client", line: masked, secret: true });
     const line = typeof read === "string" ? undefined : decodeUtf8(read);
+    const fault = line === undefined ? faultOf(read) : undefined;
+    this.#run.trace({ type: "client", ...this.#mask.answer(line, fault) });
     if (line === undefined) return this.#fault(read === "tooLong" ? step.tooLong : badLine(read));
     this.#take(step.resume(line));
   }
@@ -291,6 +296,8 @@ function connectionRefusal(problem: Reply): Reply {
 
 /** A row may say no by itself: what is wrong in syntax or sequence counts as an error. */
 const isFault = (reply: Reply): boolean => reply.code >= 500 && reply.code < 505 && reply !== replies.notImplemented;
+
+const faultOf = (read: LineRead): LineFault => (typeof read === "string" ? read : "badOctets");
 
 const badLine = (read: LineRead): Reply =>
   read === "tooLong" ? replies.lineTooLong : read === "badLineEnd" ? replies.badLineEnd : replies.badOctets;

@@ -184,6 +184,7 @@ export class Engine {
     if (reading.what === "body") return this.#readBody(reading.intake);
     if (reading.what === "preamble") return this.#readPreamble();
     if (this.#firstOctet && this.#input.peek()[0] === tlsHandshakeRecord) {
+      this.#run.trace({ type: "client", line: "", secret: false, fault: "otherProtocol" });
       this.#conversation.close(replies.otherProtocol);
       return false;
     }

@@ -1,17 +1,69 @@
+import type { LineFault } from "../host/trace.ts";
+import { asciiUpper } from "../protocol/octets.ts";
+
 /** Stands for what must never be seen. */
 export const masked = "***";
 
-const auth = /^(\s*auth(?:\s+[^\s]*)?)(\s.*)?$/is;
+/** A line as watchers may see it. */
+export interface SeenLine {
+  readonly line: string;
+  readonly secret: boolean;
+  readonly fault?: LineFault | undefined;
+}
+
+/** AUTH, however badly it was written, and what stands behind it. */
+const auth = /^([^a-z]*auth)(.*)$/is;
+const mechanismFirst = /^(\s+(\S+))(.*)$/s;
+
+/** Logins of other protocols, sent to the wrong port: POP3 and FTP, IMAP. */
+const foreignLogin = /^((?:\S+\s+)?(?:pass|login|apop)\s+)\S/i;
 
 /**
- * A command line as watchers may see it: behind AUTH and its mechanism stands the initial response.
- * A line nobody understood is hidden as well once AUTH was said: it may be the answer to a 334 that never came.
+ * Hides what may be a secret, for all who watch. Of AUTH only the command and a mechanism the server knows are shown.
+ * A line nobody understood is hidden once AUTH was said, or once a line came broken: it may be the answer
+ * to a 334 that never came.
  */
-export function maskCommand(line: string, afterAuth: boolean, understood: boolean): { line: string; secret: boolean } {
-  const matched = auth.exec(line);
-  if (matched !== null)
-    return matched[2] === undefined || matched[2].trim() === ""
-      ? { line, secret: false }
-      : { line: `${matched[1]} ${masked}`, secret: true };
-  return afterAuth && !understood ? { line: masked, secret: true } : { line, secret: false };
+export class LineMask {
+  readonly #mechanisms: ReadonlyMap<string, unknown>;
+  #careful = false;
+
+  constructor(mechanisms: ReadonlyMap<string, unknown>) {
+    this.#mechanisms = mechanisms;
+  }
+
+  /** A line where a command was due. */
+  command(line: string, understood: boolean): SeenLine {
+    if (this.#careful && !understood) return hidden("");
+    const matched = auth.exec(line);
+    if (matched === null) {
+      const login = understood ? null : foreignLogin.exec(line);
+      return login === null ? { line, secret: false } : hidden(login[1]);
+    }
+    const [, word = "", rest = ""] = matched;
+    if (understood && !/^auth(?:\s|$)/i.test(line)) return { line, secret: false }; // a plugin's verb
+    this.#careful = true;
+    if (rest.trim() === "") return { line, secret: false };
+    const [, shown = "", mechanism = "", response = ""] = mechanismFirst.exec(rest) ?? [];
+    if (!this.#mechanisms.has(asciiUpper(mechanism))) return hidden(`${word} `);
+    return response.trim() === "" ? { line, secret: false } : hidden(`${word}${shown} `);
+  }
+
+  /** A line a row asked for: `*` cancels (RFC 4954 §4) and is no secret. */
+  answer(line: string | undefined, fault: LineFault | undefined): SeenLine {
+    if (line === "*") return { line, secret: false };
+    return fault === undefined ? hidden("") : { ...hidden(""), fault };
+  }
+
+  /** A line of which nothing is shown but what was wrong with it. */
+  broken(fault: LineFault): SeenLine {
+    this.#careful = true;
+    return { line: "", secret: false, fault };
+  }
+
+  /** TLS has begun: what was said in clear is forgotten. */
+  forget(): void {
+    this.#careful = false;
+  }
 }
+
+const hidden = (shown = ""): SeenLine => ({ line: `${shown}${masked}`, secret: true });
