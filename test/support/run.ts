@@ -1,0 +1,35 @@
+import { spawn } from "node:child_process";
+
+/** What a program printed and how it ended. */
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end without blocking the server in this process. Rejects after `seconds`. */
+export function run(
+  program: string,
+  args: readonly string[],
+  input: string | Buffer = "",
+  env: NodeJS.ProcessEnv = {},
+  seconds = 60,
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env: { ...process.env, ...env },
+      timeout: seconds * 1000,
+      killSignal: "SIGKILL",
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on("data", (octets: Buffer) => out.push(octets));
+    child.stderr.on("data", (octets: Buffer) => err.push(octets));
+    child.on("error", reject);
+    child.stdin.on("error", () => {}); // a program may stop reading
+    child.on("close", (code) =>
+      resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+    );
+    child.stdin.end(input);
+  });
+}
