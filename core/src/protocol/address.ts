@@ -39,7 +39,8 @@ export function readMailbox(text: string, from: number): { address: Address; end
 
 function readDotString(text: string, from: number): { value: string; end: number } | undefined {
   let end = from;
-  while (end < text.length && text[end] !== "@" && !/[\s<>]/.test(text[end] ?? "")) end += 1;
+  // Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3)
+  while (end < text.length && !/[@ \t<>]/.test(text[end] ?? "")) end += 1;
   const value = text.slice(from, end);
   return dotString.test(value) ? { value, end } : undefined;
 }

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { replies } from "../../src/protocol/replies.ts";
+import {
+  type Reply,
+  encodeReply,
+  makeReply,
+  quotable,
+  replyLineOctets,
+  replyLines,
+  replyProblem,
+} from "../../src/protocol/reply.ts";
+
+describe.each(Object.entries<Reply>(replies))("replies.%s", (_name, reply) => {
+  test("may be sent, and its status agrees with its code", () => {
+    expect(replyProblem(reply)).toBeUndefined();
+    if (reply.status !== undefined) expect(reply.status[0]).toBe(String(reply.code)[0]);
+    else expect([334, 354]).toContain(reply.code);
+  });
+
+  test("is one short printable line", () => {
+    expect(reply.text).toMatch(/^[\x20-\x7e]{2,80}$/);
+  });
+});
+
+test("two replies that say the same are one", () => {
+  const said = Object.entries<Reply>(replies).map(([, { code, status, text }]) => `${code} ${status} ${String(text)}`);
+  expect(said.filter((one, index) => said.indexOf(one) !== index)).toEqual(["553 5.6.7 Address needs SMTPUTF8"]);
+});
+
+describe("makeReply", () => {
+  test.each([
+    [199, undefined, "low"],
+    [600, undefined, "high"],
+    [250.5, undefined, "no integer"],
+    [Number.NaN, undefined, "no number"],
+    [250, "5.0.0", "other class"],
+    [550, "4.7.1", "other class"],
+    [354, "3.0.0", "no class of RFC 3463"],
+    [550, "5.7", "two parts"],
+    [550, "5.7.1 x", "a tail"],
+    [550, "5.1234.1", "too many digits"],
+    [550, "5.7.1", "line\r\nend"],
+    [550, "5.7.1", "line\nend"],
+    [550, "5.7.1", "NUL\u0000"],
+    [550, "5.7.1", "DEL\u007f"],
+    [550, "5.7.1", "ümlaut"],
+    [550, "5.7.1", []],
+    [550, "5.7.1", ["good", "bad\r"]],
+    [550, "5.7.1", [1]],
+    [550, "5.7.1", "x".repeat(replyLineOctets - 11)],
+  ])("refuses %s %s %j", (code, status, text) => {
+    expect(() => makeReply(code, status as never, text as never)).toThrow(TypeError);
+  });
+
+  test("takes what may be sent", () => {
+    expect(makeReply(550, "5.7.1", "No")).toEqual({ code: 550, status: "5.7.1", text: "No" });
+    expect(makeReply(250, undefined, ["one", "two\twords"])).toMatchObject({ code: 250 });
+    expect(makeReply(550, "5.7.1", "x".repeat(replyLineOctets - 12))).toMatchObject({ code: 550 });
+    expect(makeReply(334, undefined, "A".repeat(12_000))).toMatchObject({ code: 334 });
+  });
+});
+
+describe("on the wire", () => {
+  const text = (reply: Reply): string => new TextDecoder().decode(encodeReply(reply));
+
+  test("the status stands on every line, a hyphen on all but the last", () => {
+    expect(text({ code: 550, status: "5.7.1", text: ["one", "two", "three"] })).toBe(
+      "550-5.7.1 one\r\n550-5.7.1 two\r\n550 5.7.1 three\r\n",
+    );
+    expect(text({ code: 250, text: "plain" })).toBe("250 plain\r\n");
+    expect(text({ code: 334, text: "" })).toBe("334 \r\n");
+    expect(replyLines({ code: 220, text: ["a", "b"] })).toEqual(["220-a", "220 b"]);
+  });
+
+  test("a line may be 512 octets and no more", () => {
+    const most: Reply = { code: 550, status: "5.7.1", text: "x".repeat(replyLineOctets - 12) };
+    expect(encodeReply(most).length).toBe(replyLineOctets);
+  });
+
+  test("a reply is encoded once", () => {
+    expect(encodeReply(replies.ok)).toBe(encodeReply(replies.ok));
+  });
+
+  test("what may not be sent is not", () => {
+    expect(() => encodeReply({ code: 250, text: "a\r\n250 b" })).toThrow(TypeError);
+  });
+});
+
+test("client octets are made harmless before they are quoted", () => {
+  expect(quotable("jane@example.com")).toBe("jane@example.com");
+  expect(quotable("a\r\nb\u0000ü\u001b[31m")).toBe("a??b???[31m");
+  expect(quotable("x".repeat(64))).toBe("x".repeat(64));
+  expect(quotable("x".repeat(65))).toBe(`${"x".repeat(64)}...`);
+  expect(quotable("abcdef", 3)).toBe("abc...");
+});
