@@ -46,6 +46,7 @@ export { storageReply } from "./message/receiver.ts";
 // The language of SMTP
 export { formatAddress, parseAddress, type Address } from "./protocol/address.ts";
 export { canonicalDomain, canonicalLiteral } from "./protocol/domain.ts";
+export { isPostmaster } from "./protocol/syntax.ts";
 export { stuff, type BareLineEnds } from "./protocol/body.ts";
 export { baseCommands, last, row } from "./protocol/commands.ts";
 export { nobody } from "./protocol/machine.ts";

@@ -10,7 +10,8 @@ export interface Networks {
 export function networkProblem(entry: string): string | undefined {
   const [address = "", prefix, ...more] = entry.split("/");
   const family = isIP(address);
-  if (family === 0 || more.length > 0)
+  // A zone (`fe80::1%eth0`) names an interface, not a network
+  if (family === 0 || more.length > 0 || address.includes("%"))
     return `${JSON.stringify(entry)} is no IP address and no network like 192.0.2.0/24`;
   const most = family === 4 ? 32 : 128;
   if (prefix !== undefined && (!/^\d{1,3}$/.test(prefix) || Number(prefix) > most))
@@ -18,10 +19,20 @@ export function networkProblem(entry: string): string | undefined {
   return undefined;
 }
 
-/** The network holds so much of the internet that it names nobody: /0 to /7 (IPv6: /0 to /15). */
+/** The network holds so much of the internet that it names nobody: /0 to /7 (IPv6: /0 to /15, and `::ffff:0:0/96`). */
 export function isEverybody(entry: string): boolean {
-  const [address = "", prefix] = entry.split("/");
-  return prefix !== undefined && Number(prefix) < (isIP(address) === 4 ? 8 : 16);
+  const [address = "", written] = entry.split("/");
+  if (written === undefined) return false;
+  const prefix = Number(written);
+  if (isIP(address) === 4) return prefix < 8;
+  return prefix < 16 || (prefix < 96 + 8 && holdsMapped(address, Math.min(prefix, 96)));
+}
+
+/** An IPv6 network that holds the IPv4-mapped addresses holds every IPv4 client. */
+function holdsMapped(address: string, prefix: number): boolean {
+  const list = new BlockList();
+  list.addSubnet(address, prefix, "ipv6");
+  return list.check("0.0.0.0", "ipv4");
 }
 
 /** Throws a RangeError on an entry that `networkProblem` names. */

@@ -1,7 +1,8 @@
 import type { Address } from "./address.ts";
 import { needsSmtputf8 } from "./address.ts";
+import { canonicalDomain, canonicalLiteral } from "./domain.ts";
 import type { Context, Outcome } from "./machine.ts";
-import { asciiUpper } from "./octets.ts";
+import { asciiLower, asciiUpper } from "./octets.ts";
 import { type Parameters, type ParameterTable, readParameters } from "./parameters.ts";
 import { type PathRead, readForwardPath, readReversePath } from "./path.ts";
 import { replies } from "./replies.ts";
@@ -55,7 +56,14 @@ export function forwardPath(argument: string, context: Context): Outcome<Forward
 }
 
 /** RFC 5321 §4.5.1: `<postmaster>` is the postmaster of this server. */
-const atServer = (address: Address, name: string): Address => ({ ...address, domain: name });
+const atServer = (address: Address, name: string): Address => ({ ...address, domain: serverDomain(name) });
+
+/** Every server has a postmaster: at its own name, whatever the case. */
+export const isPostmaster = ({ localPart, domain }: Address, serverName: string): boolean =>
+  asciiLower(localPart) === "postmaster" && domain === serverDomain(serverName);
+
+/** Name of the server in the form addresses are compared in. */
+export const serverDomain = (name: string): string => canonicalDomain(name) ?? canonicalLiteral(name) ?? name;
 
 function afterKeyword<P>(
   argument: string,

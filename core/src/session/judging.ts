@@ -12,6 +12,7 @@ import { formatAddress } from "../protocol/address.ts";
 import type { Done, Judges, Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { isPostmaster } from "../protocol/syntax.ts";
 import type {
   AcceptedRecipient,
   Credentials,
@@ -63,6 +64,7 @@ export class Judging implements Judges {
     const transaction = open as LiveTransaction; // the engine opens no other
     if (transaction.count >= this.#generation.limits.recipients) return done({ problem: replies.tooManyRecipients }); // RFC 5321 §4.5.3.1.10
     const subject = new RecipientCase(path);
+    if (isPostmaster(path.address, this.#run.session.serverName)) subject.permits.add("local"); // RFC 5321 §4.5.1
     const call: Call<Recipient, [Transaction, Session]> = {
       subject,
       rest: [transaction, this.#run.session],
