@@ -1,0 +1,37 @@
+import type { FileHandle } from "node:fs/promises";
+
+const blockOctets = 64 * 1024;
+
+/** Gathers small pieces and writes them in blocks: a client may send octet by octet. */
+export class BlockWriter {
+  readonly #file: FileHandle;
+  readonly #block = new Uint8Array(blockOctets);
+  #held = 0;
+  /** Octets taken so far. */
+  octets = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(octets: Uint8Array): Promise<void> {
+    this.octets += octets.length;
+    if (this.#held + octets.length > blockOctets) await this.flush();
+    if (octets.length >= blockOctets) return this.#writeOut(octets);
+    this.#block.set(octets, this.#held);
+    this.#held += octets.length;
+  }
+
+  async flush(): Promise<void> {
+    const held = this.#held;
+    this.#held = 0;
+    await this.#writeOut(this.#block.subarray(0, held));
+  }
+
+  async #writeOut(octets: Uint8Array): Promise<void> {
+    for (let at = 0; at < octets.length;) {
+      const { bytesWritten } = await this.#file.write(octets, at);
+      at += bytesWritten;
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { StoredMessage } from "@mailhost/core";
+import { BlockWriter } from "./block-writer.ts";
+import { type Files, errorCode, newFileFlags, removeFile, syncFolder } from "./files.ts";
+import type { Folders, Made } from "./folders.ts";
+import { LineEnds } from "./line-ends.ts";
+import type { Place } from "./mailbox.ts";
+import { finalName, uniqueName } from "./unique-name.ts";
+
+/** A folder may vanish between being made and being used, and again. */
+const attempts = 3;
+
+export interface CopyOptions {
+  readonly fileMode: number;
+  readonly fsync: boolean;
+  readonly crlf: boolean;
+}
+
+/** What one copy holds. `top` is the lines above the message, with CRLF. */
+export interface CopyContent {
+  readonly top: string;
+  readonly message: StoredMessage;
+}
+
+/** One message in one mailbox: first in `tmp`, then in `new`. */
+export class Copy {
+  readonly place: Place;
+  readonly #files: Files;
+  readonly #folders: Folders;
+  readonly #options: CopyOptions;
+  readonly #unique: string;
+  readonly #made: Made = [];
+  #folder = "";
+  #octets = 0;
+  #moved = false;
+
+  constructor(files: Files, folders: Folders, options: CopyOptions, place: Place, milliseconds: number) {
+    this.place = place;
+    this.#files = files;
+    this.#folders = folders;
+    this.#options = options;
+    this.#unique = uniqueName(milliseconds);
+  }
+
+  /** Writes the copy where no reader looks, and makes it durable. Rejects with the file system's error, or with why `signal` aborted. */
+  async write(content: CopyContent, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const file = await this.#open();
+    try {
+      const { fileMode, fsync } = this.#options;
+      if (fileMode !== 0o600) await file.chmod(fileMode); // the umask took from it
+      await this.#fill(file, content, signal);
+      if (fsync) await file.sync();
+    } finally {
+      await file.close();
+    }
+    signal.throwIfAborted();
+  }
+
+  async #open(): Promise<FileHandle> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        this.#folder = await this.#folders.open(this.place, this.#made);
+        return await this.#files.open(this.#tmp, newFileFlags, 0o600);
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
+      }
+    }
+  }
+
+  async #fill(file: FileHandle, { top, message }: CopyContent, signal: AbortSignal): Promise<void> {
+    const writer = new BlockWriter(file);
+    const lineEnds = this.#options.crlf ? undefined : new LineEnds();
+    const write = (octets: Uint8Array): Promise<void> => writer.write(lineEnds?.push(octets) ?? octets);
+    await write(Buffer.from(top, "utf8"));
+    for await (const chunk of message.open()) {
+      signal.throwIfAborted();
+      await write(chunk);
+    }
+    if (lineEnds !== undefined) await writer.write(lineEnds.end());
+    await writer.flush();
+    this.#octets = writer.octets;
+  }
+
+  /** Shows the copy to readers. Durable only once `newFolder` is synced. */
+  async show(): Promise<void> {
+    for (let attempt = 1; !this.#moved; attempt += 1) {
+      try {
+        await this.#files.rename(this.#tmp, this.path);
+        this.#moved = true;
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
+        // Somebody removed `new`; when it was the whole mailbox, the copy is gone and the next attempt says so
+        await this.#folders.open(this.place, this.#made);
+      }
+    }
+  }
+
+  syncNew(): Promise<void> {
+    return syncFolder(this.#files, this.newFolder);
+  }
+
+  /** Leaves nothing behind, in `tmp` or in `new`, nor folders that were made for this copy alone. */
+  async remove(): Promise<void> {
+    if (this.#folder !== "") {
+      await removeFile(this.#files, this.#tmp);
+      if (this.#moved) await removeFile(this.#files, this.path);
+    }
+    await this.#folders.unmake(this.#made);
+  }
+
+  get newFolder(): string {
+    return join(this.#folder, "new");
+  }
+
+  get path(): string {
+    return join(this.newFolder, finalName(this.#unique, this.#octets));
+  }
+
+  get #tmp(): string {
+    return join(this.#folder, "tmp", this.#unique);
+  }
+}

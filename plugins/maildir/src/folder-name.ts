@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+
+/** Octets of the longest name `folderName` gives; file systems take 255. */
+export const longestName = 200;
+
+/** Stands before the hash of what was too long. The encoding itself puts two hex digits behind every `%`. */
+const hashMark = "%-";
+const hashDigits = 64;
+
+/**
+ * One folder name for one local part, domain or tag. Injective: two texts never share a name, on file systems that
+ * ignore case neither, since `[a-z0-9._+=-]` stand for themselves and every other octet of the UTF-8 text is `%` and two
+ * hex digits. A dot or hyphen in front is encoded too, so neither `..`, a hidden folder nor something like an option
+ * comes out. Names over `most` octets end with the SHA-256 of the text. Without `dots` they are encoded everywhere.
+ */
+export function folderName(text: string, most = longestName, dots = true): string {
+  if (text === "") return hashMark;
+  let name = "";
+  for (const octet of Buffer.from(text, "utf8")) {
+    const char = String.fromCharCode(octet);
+    const plain = /[a-z0-9_+=]/.test(char) || (name !== "" && (char === "-" || (dots && char === ".")));
+    name += plain ? char : percent(octet);
+  }
+  if (name.length <= most) return name;
+  const hash = createHash("sha256").update(text, "utf8").digest("hex");
+  return `${name.slice(0, most - hashMark.length - hashDigits)}${hashMark}${hash}`;
+}
+
+const percent = (octet: number): string => `%${octet.toString(16).padStart(2, "0")}`;
+
+/**
+ * Lower case, letter by letter. A letter outside ASCII whose lower case is ASCII stays (U+212A, the Kelvin sign):
+ * nobody's mail lands in another's mailbox by Unicode folding.
+ */
+export const lowerCase = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- telling ASCII from the rest is the purpose
+  text.replace(/[A-Z]+/g, asciiLower).replace(/[^\x00-\x7f]/gu, foldOne);
+
+const asciiLower = (letters: string): string => letters.toLowerCase();
+
+function foldOne(letter: string): string {
+  const lower = letter.toLowerCase();
+  // oxlint-disable-next-line no-control-regex -- see above
+  return /[\x00-\x7f]/.test(lower) ? letter : lower;
+}

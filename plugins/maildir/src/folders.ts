@@ -1,0 +1,149 @@
+import { dirname, join } from "node:path";
+import { type Files, errorCode, removeFile, syncFolder } from "./files.ts";
+import type { Place } from "./mailbox.ts";
+
+/** Maildir++ folders one mailbox may grow by mail alone: beyond, `+tag` mail goes to the inbox. */
+const mostSubfolders = 1000;
+
+/** Ancestors known to be durable that are remembered. Forgetting one costs an fsync. */
+const mostRemembered = 10_000;
+
+export interface FoldersOptions {
+  readonly root: string;
+  readonly create: boolean;
+  readonly folderMode: number;
+  readonly fsync: boolean;
+}
+
+/** What was made on the way to a place, in order. */
+export type Made = { readonly kind: "folder" | "file"; readonly path: string }[];
+
+/** The mailbox does not exist and may not be made. */
+export class MissingMailbox extends Error {
+  override readonly name = "MissingMailbox";
+}
+
+/** Finds and makes the folders below the root. Follows no link there. */
+export class Folders {
+  readonly #files: Files;
+  readonly #options: FoldersOptions;
+  /** Folders whose entry in their parent is known to be on disk, with their inode. */
+  readonly #durable = new Map<string, number>();
+  #root: Promise<void> | undefined;
+
+  constructor(files: Files, options: FoldersOptions) {
+    this.#files = files;
+    this.#options = options;
+  }
+
+  /**
+   * The Maildir of a place, made where it is missing, all of it durable. What this call made is added to `made`,
+   * also when it rejects. Thirty deliveries may race here. Rejects with MissingMailbox, or the file system's error.
+   */
+  async open(place: Place, made: Made): Promise<string> {
+    const { create } = this.#options;
+    // A missing root is a disk that is not mounted, not a mailbox that does not exist
+    if (create) await this.#openRoot();
+    else await this.#files.stat(this.#options.root);
+    let path = this.#options.root;
+    for (const step of place.steps) await this.#step((path = join(path, step)), create, made);
+    if (place.subfolder !== undefined) path = await this.#openSubfolder(path, place.subfolder, made);
+    for (const name of ["cur", "new", "tmp"]) await this.#step(join(path, name), true, made);
+    return path;
+  }
+
+  /** Removes what was made for nothing, as long as nobody else uses it. */
+  async unmake(made: Made): Promise<void> {
+    for (const { kind, path } of made.toReversed()) {
+      try {
+        await (kind === "file" ? removeFile(this.#files, path) : this.#files.rmdir(path));
+      } catch {
+        return; // not empty, or gone: somebody's
+      }
+      this.#durable.delete(path);
+    }
+  }
+
+  #openRoot(): Promise<void> {
+    this.#root ??= this.#makeRoot().catch((error: unknown) => {
+      this.#root = undefined;
+      throw error;
+    });
+    return this.#root;
+  }
+
+  async #makeRoot(): Promise<void> {
+    const { root, folderMode, fsync } = this.#options;
+    const first = await this.#files.mkdir(root, { recursive: true, mode: folderMode });
+    if (first === undefined || !fsync) return;
+    for (let path = root; path.length >= first.length; path = dirname(path))
+      await syncFolder(this.#files, dirname(path));
+  }
+
+  async #openSubfolder(mailbox: string, name: string, made: Made): Promise<string> {
+    const path = join(mailbox, name);
+    const known = this.#durable.has(path) || (await this.#inode(path)) !== undefined;
+    if (!known && (await this.#hasTooMany(mailbox))) return mailbox;
+    const before = made.length;
+    await this.#step(path, true, made);
+    if (made.length > before) await this.#markSubfolder(join(path, "maildirfolder"), made);
+    return path;
+  }
+
+  async #hasTooMany(mailbox: string): Promise<boolean> {
+    let count = 0;
+    for await (const entry of await this.#files.opendir(mailbox))
+      if (entry.name.startsWith(".") && (count += 1) >= mostSubfolders) return true;
+    return false;
+  }
+
+  /** Maildir++: an empty file tells a folder from a mailbox. */
+  async #markSubfolder(path: string, made: Made): Promise<void> {
+    const file = await this.#files.open(path, "wx", 0o600);
+    made.push({ kind: "file", path });
+    await file.close();
+  }
+
+  async #step(path: string, mayMake: boolean, made: Made): Promise<void> {
+    let inode = await this.#inode(path);
+    if (inode === undefined) {
+      if (!mayMake) throw new MissingMailbox(`there is no mailbox ${path}`);
+      await this.#make(path, made);
+      inode = await this.#inode(path);
+    }
+    if (inode === undefined || this.#durable.get(path) === inode) return;
+    // Somebody else may have made it a moment ago and not have got to this
+    if (this.#options.fsync) await syncFolder(this.#files, dirname(path));
+    if (this.#durable.size >= mostRemembered) this.#durable.clear();
+    this.#durable.set(path, inode);
+  }
+
+  async #make(path: string, made: Made): Promise<void> {
+    const { folderMode } = this.#options;
+    this.#durable.delete(path); // inodes are used again
+    try {
+      await this.#files.mkdir(path, folderMode);
+    } catch (error) {
+      if (errorCode(error) === "EEXIST") return;
+      if (errorCode(error) === "ENOENT") this.#root = undefined; // the root itself may be gone
+      throw error;
+    }
+    made.push({ kind: "folder", path });
+    // The umask took from the mode what was asked for
+    if (folderMode !== 0o700) await this.#files.chmod(path, folderMode);
+  }
+
+  /** Inode of a folder, undefined when there is nothing. Rejects when it is a link or a file. */
+  async #inode(path: string): Promise<number | undefined> {
+    try {
+      const found = await this.#files.lstat(path);
+      if (found.isDirectory()) return found.ino;
+      throw new Error(
+        `${path} is ${found.isSymbolicLink() ? "a link, and links below the root are not followed" : "no folder"}`,
+      );
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import * as promises from "node:fs/promises";
+import {
+  type Host,
+  type Opinion,
+  type Recipient,
+  type Transaction,
+  definePlugin,
+  rejectWith,
+  storageReply,
+} from "@mailhost/core";
+import * as v from "valibot";
+import { MaildirDelivery, Store, full } from "./delivery.ts";
+import type { Files } from "./files.ts";
+import { type Tags, locate, patternProblem } from "./mailbox.ts";
+import type { Quota } from "./quota.ts";
+import { type Settings, checkRoot, readSettings } from "./settings.ts";
+import { sweep } from "./sweep.ts";
+
+/** Where mail is stored, and how. */
+export interface MaildirOptions {
+  /** Folder all mailboxes are in, relative to the working directory. */
+  readonly root: string;
+  /** Folders of a mailbox below the root; `{domain}/{local}` unless told otherwise. */
+  readonly path?: string | undefined;
+  /** Mail for `jane+tag`: `folder` (the default) puts it into the Maildir++ folder `.tag` of jane's, `inbox` into jane's inbox, `off` into a mailbox of its own. */
+  readonly tags?: Tags | undefined;
+  /** What divides a tag from the rest of the local part; `+` unless told otherwise. */
+  readonly tagSeparator?: string | undefined;
+  /** Jane and jane have a mailbox each. */
+  readonly caseSensitive?: boolean | undefined;
+  /** Makes a mailbox at the first delivery (the default). Without, mail for a mailbox that does not exist is refused. */
+  readonly create?: boolean | undefined;
+  /** Keeps CRLF line ends. Readers of Maildirs expect LF, which is the default. */
+  readonly crlf?: boolean | undefined;
+  /** What one mailbox may hold, its folders included; no limit unless told otherwise. */
+  readonly quota?: Quota | undefined;
+  /** Mode of files: a number, or octal digits in a string; `"600"` unless told otherwise. */
+  readonly fileMode?: number | string | undefined;
+  /** Mode of folders; `"700"` unless told otherwise. */
+  readonly folderMode?: number | string | undefined;
+  /** Waits until the disk has the message before it is acknowledged (the default). Off is for tests: a power cut loses mail. */
+  readonly fsync?: boolean | undefined;
+}
+
+const mode = v.union(
+  [
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o7777)),
+    v.pipe(v.string(), v.regex(/^0?[0-7]{3,4}$/, "a mode is three or four octal digits")),
+  ],
+  'a mode is a number or octal digits such as "640"',
+);
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+const schema = v.strictObject({
+  root: v.pipe(v.string(), v.nonEmpty("a folder is needed")),
+  path: v.optional(
+    v.pipe(
+      v.string(),
+      v.check(
+        (pattern) => patternProblem(pattern) === undefined,
+        ({ input }) => patternProblem(input) ?? "",
+      ),
+    ),
+  ),
+  tags: v.optional(v.picklist(["folder", "inbox", "off"])),
+  tagSeparator: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  caseSensitive: v.optional(v.boolean()),
+  create: v.optional(v.boolean()),
+  crlf: v.optional(v.boolean()),
+  quota: v.optional(v.strictObject({ octets: v.optional(count), messages: v.optional(count) })),
+  fileMode: v.optional(mode),
+  folderMode: v.optional(mode),
+  fsync: v.optional(v.boolean()),
+});
+
+/** The plugin on a file system of one's own. */
+export const maildirOn = (files: Files) =>
+  definePlugin<MaildirOptions>({
+    name: "maildir",
+    version: "1.0.0",
+    core: "^1.0.0",
+    options: { schema, keys: Object.keys(schema.entries) },
+    async apply(host, options) {
+      const settings = readSettings(options);
+      await checkRoot(files, settings);
+      const store = await openStore(host, files, settings);
+      host.extend({ transports: [{ kind: "local", phases: "two" }] });
+      if (store.quotas !== undefined) {
+        // A full mailbox refused here keeps the other recipients of the message
+        host.hooks.rcpt.tapPromise({ name: "quota", onFailure: "ignore" }, (recipient, transaction) =>
+          judgeRoom(store, recipient, transaction),
+        );
+      }
+      host.hooks.queue.for(host.name).tapPromise("store", async (delivery, _session, signal): Promise<Opinion> => {
+        const copies = new MaildirDelivery(store, delivery);
+        try {
+          const refusal = await copies.stage(signal);
+          if (refusal !== undefined) return refusal;
+        } catch (error) {
+          if (signal.aborted) throw error;
+          host.log.error({ err: error, transaction: delivery.id }, `plugin ${host.name} could not store the message`);
+          return rejectWith(storageReply(error));
+        }
+        delivery.stage({ commit: () => copies.commit(), abort: () => copies.abort() });
+      });
+    },
+  });
+
+/** Stores each message in the Maildir of each recipient, durably, before it is acknowledged. */
+export const maildir = maildirOn(promises);
+
+/** One store and one sweep for all listeners and generations that store alike. */
+function openStore(host: Host, files: Files, settings: Settings): Promise<Store> {
+  const stop = new AbortController();
+  const open = (): Store => {
+    const { root, path } = settings;
+    const work = { files, root, depth: path.split("/").length + 1, now: host.clock.now(), signal: stop.signal };
+    // Beside the deliveries: a large store takes a while, and nobody waits for it
+    void sweep(work).then(
+      (removed) => host.log.debug({ root, removed }, "swept failed deliveries"),
+      (error: unknown) => host.log.warn({ err: error, root }, "could not sweep failed deliveries"),
+    );
+    return new Store(files, settings, host.clock);
+  };
+  return host.shared(`store ${JSON.stringify(settings)}`, open, () => stop.abort());
+}
+
+/** Whose mail it will be is not known at RCPT: a mailbox that has mail, and no room, is judged by its address. */
+async function judgeRoom(store: Store, { address }: Recipient, { parameters }: Transaction): Promise<Opinion> {
+  const mailbox = store.mailboxOf(locate(store.settings, address));
+  const declared = Number(parameters.get("SIZE") ?? 0); // RFC 1870 §6.1
+  if ((await store.quotas?.room(mailbox, declared)) === "full") return full;
+}
