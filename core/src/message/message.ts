@@ -42,8 +42,12 @@ export class Message implements StoredMessage {
   readonly #headerOctets: number;
   readonly #spool: Spool;
 
-  constructor(spool: Spool, fields: readonly Field[], originalHeaderOctets: number) {
+  readonly #separated: boolean;
+
+  /** `separated`: the empty line stands behind the header section. */
+  constructor(spool: Spool, fields: readonly Field[], originalHeaderOctets: number, separated: boolean) {
     this.#spool = spool;
+    this.#separated = separated;
     this.#received = fields;
     this.#original = fields;
     this.#headerOctets = originalHeaderOctets;
@@ -88,20 +92,12 @@ export class Message implements StoredMessage {
   }
 
   #head(): Uint8Array[] {
-    const top = this.#added.map((field) => field.raw);
-    if (this.#original !== this.#received)
-      return [...top, ...this.#original.map((field) => field.raw), new Uint8Array(0)];
-    // Text that is no header must not join the trace fields
-    return this.#received.length === 0 && top.length > 0 && !this.#startsEmpty
-      ? [...top, crlf]
-      : [...top, new Uint8Array(0)];
-  }
-
-  /** Set by the receiver: the first line is the empty one that ends a header section. */
-  #startsEmpty = false;
-
-  markStartsEmpty(): void {
-    this.#startsEmpty = true;
+    const touched = this.#original !== this.#received;
+    const head = this.#added.map((field) => field.raw);
+    if (touched) head.push(...this.#original.map((field) => field.raw));
+    // Text that is no header must not join the fields above it
+    if (head.length > 0 && !this.#separated && (touched || this.#received.length === 0)) head.push(crlf);
+    return head;
   }
 
   async *open(): AsyncGenerator<Uint8Array> {

@@ -13,7 +13,6 @@ export class MessageReceiver {
   readonly #header = new HeaderSplitter();
   readonly #most: number;
   #octets = 0;
-  #first: number | undefined;
   #problem: Reply | undefined;
 
   /** `most` octets, 0 for no limit. */
@@ -42,7 +41,6 @@ export class MessageReceiver {
 
   write(slice: Uint8Array): void {
     this.#octets += slice.length;
-    this.#first ??= slice[0];
     if (this.#most > 0 && this.#octets > this.#most) this.refuse(replies.tooBig); // RFC 1870 §6.3
     if (this.#problem !== undefined) return;
     this.#header.push(slice);
@@ -73,9 +71,8 @@ export class MessageReceiver {
       await this.discard();
       return this.#problem;
     }
-    const message = new Message(this.#spool, this.#header.fields, this.#header.octets);
-    if (this.#first === 0x0d) message.markStartsEmpty();
-    return message;
+    const { fields, octets, separated } = this.#header;
+    return new Message(this.#spool, fields, octets, separated);
   }
 
   discard(): Promise<void> {

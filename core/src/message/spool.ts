@@ -7,6 +7,13 @@ import type { MemoryBudget } from "./budget.ts";
 /** Octets handed to the file in one write, and read in one read. */
 const blockOctets = 256 * 1024;
 
+/**
+ * Pieces below this are copied together: a client that stuffs dots or sends octet by octet makes pieces of a few
+ * octets, and an array for each would take many times what the budget knows of.
+ */
+const pieceOctets = 1024;
+const gatherOctets = 16 * 1024;
+
 export interface SpoolPlace {
   /** Octets one message may hold in memory. */
   readonly memoryOctets: number;
@@ -21,7 +28,7 @@ export interface SpoolPlace {
  */
 export class Spool {
   readonly #place: SpoolPlace;
-  #chunks: Uint8Array[] = [];
+  readonly #chunks = new Gathered();
   #held = 0; // octets in #chunks
   #taken = 0; // of the budget
   #file: FileHandle | undefined;
@@ -52,7 +59,7 @@ export class Spool {
     if (this.#error !== undefined) return;
     if (!this.#spilled && (this.#held + octets.length > this.#place.memoryOctets || !this.#take(octets.length)))
       this.#spilled = true;
-    this.#chunks.push(octets);
+    this.#chunks.add(octets);
     this.#held += octets.length;
     if (this.#spilled && this.#held >= blockOctets) this.#spill();
   }
@@ -78,17 +85,14 @@ export class Spool {
   async #writeOut(): Promise<void> {
     try {
       this.#file ??= await openNameless(this.#place.folder);
-      const block = joinOctets(this.#chunks);
+      const block = joinOctets(this.#chunks.take());
       await writeAll(this.#file, block, this.#written);
-      // What came while it was written stands behind it
-      const later = this.#held - block.length;
-      this.#chunks = later === 0 ? [] : tailOf(this.#chunks, block.length);
-      this.#held = later;
+      this.#held -= block.length; // what came while it was written stands behind it
       this.#written += block.length;
       this.#giveBack();
     } catch (error) {
       this.#error = error instanceof Error ? error : new Error(String(error));
-      this.#chunks = [];
+      this.#chunks.take();
       this.#held = 0;
     }
   }
@@ -118,7 +122,7 @@ export class Spool {
         yield buffer.subarray(0, bytesRead);
       }
       let skip = Math.max(0, start - this.#written);
-      for (const chunk of this.#chunks) {
+      for (const chunk of this.#chunks.all) {
         if (skip < chunk.length) yield skip === 0 ? chunk : chunk.subarray(skip);
         skip = Math.max(0, skip - chunk.length);
       }
@@ -137,7 +141,7 @@ export class Spool {
     this.#users -= 1;
     if (this.#users > 0) return;
     this.#giveBack();
-    this.#chunks = [];
+    this.#chunks.take();
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
@@ -156,9 +160,46 @@ async function writeAll(file: FileHandle, octets: Uint8Array, position: number):
   while (at < octets.length) at += (await file.write(octets, at, octets.length - at, position + at)).bytesWritten;
 }
 
-/** The chunks behind the first `octets`, which end at a chunk's border. */
-function tailOf(chunks: readonly Uint8Array[], octets: number): Uint8Array[] {
-  let passed = 0;
-  const from = chunks.findIndex((chunk) => (passed += chunk.length) > octets);
-  return from < 0 ? [] : chunks.slice(from);
+/** Octets in order, small pieces copied together, large ones as they are. */
+class Gathered {
+  #chunks: Uint8Array[] = [];
+  /** Where small pieces are copied to, and which of its octets stand in no chunk yet. */
+  #buffer = new Uint8Array(0);
+  #from = 0;
+  #to = 0;
+
+  add(octets: Uint8Array): void {
+    if (octets.length >= pieceOctets) {
+      this.#seal();
+      this.#chunks.push(octets);
+      return;
+    }
+    if (this.#to + octets.length > this.#buffer.length) {
+      this.#seal();
+      this.#buffer = new Uint8Array(this.#chunks.length === 0 ? pieceOctets : gatherOctets);
+      this.#from = this.#to = 0;
+    }
+    this.#buffer.set(octets, this.#to);
+    this.#to += octets.length;
+  }
+
+  get all(): readonly Uint8Array[] {
+    this.#seal();
+    return this.#chunks;
+  }
+
+  /** Gives everything and keeps nothing. */
+  take(): Uint8Array[] {
+    this.#seal();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#buffer = new Uint8Array(0);
+    this.#from = this.#to = 0;
+    return chunks;
+  }
+
+  #seal(): void {
+    if (this.#to > this.#from) this.#chunks.push(this.#buffer.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
 }

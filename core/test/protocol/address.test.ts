@@ -75,7 +75,7 @@ describe("formatting", () => {
   });
 
   const character = fc.oneof(
-    { weight: 6, arbitrary: fc.constantFrom(..."abzAZ019.!#\"\\@<> ,:;()[]") },
+    { weight: 6, arbitrary: fc.constantFrom(...'abzAZ019.!#"\\@<> ,:;()[]') },
     { weight: 1, arbitrary: fc.constantFrom("\u00a0", "\u2028", "\u3000", "\ufeff") },
     { weight: 1, arbitrary: fc.integer({ min: 0xa0, max: 0xd7ff }).map((code) => String.fromCodePoint(code)) },
     { weight: 1, arbitrary: fc.integer({ min: 0x10000, max: 0x10ffff }).map((code) => String.fromCodePoint(code)) },
@@ -95,19 +95,29 @@ describe("formatting", () => {
   test("what was read is formatted to something that means the same", () => {
     const text = fc.array(character, { maxLength: 30 }).map((some) => some.join(""));
     fc.assert(
-      fc.property(fc.oneof(text, text.map((some) => `"${some}"@example.com`)), (given) => {
-        const read = parseAddress(given);
-        if (read === undefined) return;
-        const { localPart: local, domain: at } = read;
-        expect(parseAddress(formatAddress(read))).toMatchObject({ localPart: local, domain: at });
-      }),
+      fc.property(
+        fc.oneof(
+          text,
+          text.map((some) => `"${some}"@example.com`),
+        ),
+        (given) => {
+          const read = parseAddress(given);
+          if (read === undefined) return;
+          const { localPart: local, domain: at } = read;
+          expect(parseAddress(formatAddress(read))).toMatchObject({ localPart: local, domain: at });
+        },
+      ),
       { numRuns: 2000 },
     );
   });
 
   test("no control octet ever passes", () => {
     const any = fc.string({ unit: "binary", maxLength: 30 });
-    const text = fc.oneof(any, any.map((some) => `"${some}"@example.com`), any.map((some) => `a@${some}`));
+    const text = fc.oneof(
+      any,
+      any.map((some) => `"${some}"@example.com`),
+      any.map((some) => `a@${some}`),
+    );
     fc.assert(
       fc.property(text, (given) => {
         const read = parseAddress(given);

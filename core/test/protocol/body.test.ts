@@ -81,7 +81,8 @@ function oracle(text: string, bare: BareLineEnds): Read {
   const body = end < 0 ? text : text.slice(0, end);
   const isBare = /(?<!\r)\n|\r(?!\n)/.test(end < 0 ? body.replace(/\r$/, "") : body);
   const unstuffed = `\r\n${body}`.replace(/\r\n\./g, "\r\n").slice(2);
-  const content = bare === "normalize" ? unstuffed.replace(/\r\n|\r|\n/g, "\r\n") : unstuffed.replace(/(?<!\r)\n|\r(?!\n)/g, "");
+  const content =
+    bare === "normalize" ? unstuffed.replace(/\r\n|\r|\n/g, "\r\n") : unstuffed.replace(/(?<!\r)\n|\r(?!\n)/g, "");
   return { content, end: end < 0 ? -1 : end + 3, bare: isBare };
 }
 

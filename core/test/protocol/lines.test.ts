@@ -4,7 +4,8 @@ import { Input, type LineRead } from "../../src/protocol/lines.ts";
 import { cuts } from "../support/cuts.ts";
 
 const encoder = new TextEncoder();
-const shown = (read: LineRead): string => (typeof read === "string" ? `<${read}>` : new TextDecoder("latin1").decode(read));
+const shown = (read: LineRead): string =>
+  typeof read === "string" ? `<${read}>` : new TextDecoder("latin1").decode(read);
 
 function readAll(pieces: readonly Uint8Array[], most: number): string[] {
   const input = new Input();
@@ -63,7 +64,12 @@ test("the same lines are read however the octets were cut", () => {
     fc.property(fc.array(unit, { maxLength: 24 }), fc.array(fc.nat(100), { maxLength: 8 }), (units, at) => {
       const octets = encoder.encode(units.join(""));
       expect(readAll(cuts(octets, at), 12)).toEqual(readAll([octets], 12));
-      expect(readAll(Array.from(octets, (octet) => Uint8Array.of(octet)), 12)).toEqual(readAll([octets], 12));
+      expect(
+        readAll(
+          Array.from(octets, (octet) => Uint8Array.of(octet)),
+          12,
+        ),
+      ).toEqual(readAll([octets], 12));
     }),
     { numRuns: 2000 },
   );
