@@ -57,7 +57,7 @@ export function inGroups(script: readonly ScriptLine[]): ScriptLine[] {
   const grouped: ScriptLine[] = [];
   let sent: ScriptLine[] = [];
   let answers: ScriptLine[] = [];
-  let inBody = false;
+  let body: string | undefined;
   let mustRead = false;
   const flush = (): void => {
     grouped.push(...sent, ...answers);
@@ -69,11 +69,12 @@ export function inGroups(script: readonly ScriptLine[]): ScriptLine[] {
     if (line.who === "client") {
       if (mustRead && answers.length > 0) flush();
       sent.push(line);
-      if (inBody) inBody = line.text !== ".";
-      else mustRead ||= endsGroup(line.text);
+      const text = latin1.decode(line.octets);
+      if (body === undefined) mustRead ||= endsGroup(text);
+      else body = bodyGoesOn(body + text);
     } else if (line.who === "server") {
       answers.push(line);
-      if (/^354\b/.test(line.pattern)) inBody = true;
+      if (/^354\b/.test(line.pattern)) body = "\r\n";
       if (/^334\b/.test(line.pattern)) mustRead = true;
       // The banner, and whatever else the client has to wait for
       if (sent.length === 0 && script[index + 1]?.who !== "server") flush();
@@ -86,7 +87,14 @@ export function inGroups(script: readonly ScriptLine[]): ScriptLine[] {
   return grouped;
 }
 
-function endsGroup(line: string): boolean {
-  const verb = (line.split(/[ \t]/)[0] ?? "").toUpperCase();
-  return baseCommands.get(verb)?.last ?? true;
-}
+const latin1 = new TextDecoder("latin1");
+
+/** The last octets of a body that goes on, or undefined when it is over. */
+const bodyGoesOn = (body: string): string | undefined => (body.includes("\r\n.\r\n") ? undefined : body.slice(-4));
+
+/** One of the commands in there must be the last of a group. */
+const endsGroup = (text: string): boolean =>
+  text
+    .split("\r\n")
+    .filter((line, index) => line !== "" || index === 0)
+    .some((line) => baseCommands.get((line.split(/[ \t]/)[0] ?? "").toUpperCase())?.last ?? true);

@@ -1,13 +1,8 @@
-import { type MailhostOptions, mailhost } from "@mailhost/core";
+import { type Client, type ClientOptions, client } from "./client.ts";
 import { type ScriptLine, inGroups, readScript } from "./script.ts";
-import { MemoryWire } from "./wire.ts";
 
 /** The server a transcript is held with, and who holds it. */
-export interface TranscriptOptions extends MailhostOptions {
-  /** Address of the client; 192.0.2.1 unless told otherwise. */
-  readonly client?: string;
-  /** Milliseconds to wait for a line of the server; 2000 unless told otherwise. */
-  readonly patience?: number;
+export interface TranscriptOptions extends ClientOptions {
   /** Called after the dialogue, before the server closes, once per way of cutting. */
   readonly afterwards?: (way: Way) => void | Promise<void>;
 }
@@ -16,6 +11,12 @@ export interface TranscriptOptions extends MailhostOptions {
 export type Way = "lines" | "groups" | "octets";
 
 const ways: readonly Way[] = ["lines", "groups", "octets"];
+
+const described: Record<Way, string> = {
+  lines: "line by line",
+  groups: "in pipelined groups",
+  octets: "octet by octet",
+};
 
 /** A dialogue that went otherwise than its transcript says. */
 export class TranscriptError extends Error {
@@ -32,68 +33,90 @@ export async function transcript(options: TranscriptOptions | (() => TranscriptO
 }
 
 async function hold(options: TranscriptOptions, script: readonly ScriptLine[], way: Way): Promise<void> {
-  const { client = "192.0.2.1", patience = 2000, afterwards, ...rest } = options;
-  const server = mailhost({ name: "mx.example.com", ...rest });
-  await server.prepare();
-  const wire = new MemoryWire();
-  const peer = { client: { address: client, port: 40000 }, local: { address: "192.0.2.25", port: 25 } };
-  const engine = server.dialogue(wire, { peer });
-  wire.attach(engine);
-  const said: string[] = [];
-  const fail = (what: string): never => {
-    throw new TranscriptError(`${way}: ${what}\n${said.map((line) => `  ${line}`).join("\n")}`);
-  };
+  const { afterwards, ...rest } = options;
+  const speaker = await client(rest);
   try {
-    engine.start();
-    let heard = 0;
-    const group: Uint8Array[] = [];
-    const send = (): void => {
-      for (const octets of cut(group, way)) if (!wire.ended) engine.receive(octets);
-      group.length = 0;
-    };
-    for (const line of way === "groups" ? inGroups(script) : script) {
-      if (line.who === "client") {
-        group.push(line.octets);
-        said.push(`C: ${line.text}`);
-        if (way !== "groups") send();
-        continue;
-      }
-      send();
-      if (line.who === "server") {
-        await until(() => wire.lines.length > heard || wire.ended, wire, patience);
-        const got = wire.lines[heard];
-        heard += 1;
-        said.push(`S: ${got ?? (wire.ended ? "<close>" : "<silence>")}`);
-        if (got === undefined || !matches(line.pattern, got)) fail(`expected S: ${line.pattern}`);
-      } else if (line.by === "client") {
-        engine.gone("disconnected");
-      } else {
-        await until(() => wire.ended, wire, patience);
-        if (!wire.ended) fail("the server did not close");
-      }
-    }
-    send();
-    await new Promise((resolve) => setImmediate(resolve));
-    const more = wire.lines.slice(heard);
-    if (more.length > 0) fail(`the server also said\n${more.map((line) => `  S: ${line}`).join("\n")}`);
+    await new Holder(speaker, way).hold(way === "groups" ? inGroups(script) : script);
     await afterwards?.(way);
   } finally {
-    engine.gone("end of the transcript");
-    await server.close();
+    await speaker.close();
+  }
+}
+
+/** Holds one dialogue, and shows it when it goes wrong. */
+class Holder {
+  readonly #client: Client;
+  readonly #way: Way;
+  readonly #said: string[] = [];
+  readonly #group: Uint8Array[] = [];
+  #heard = 0;
+  #closeExpected = false;
+
+  constructor(speaker: Client, way: Way) {
+    this.#client = speaker;
+    this.#way = way;
+  }
+
+  async hold(script: readonly ScriptLine[]): Promise<void> {
+    for (const line of script) {
+      if (line.who === "client") this.#say(line);
+      else {
+        this.#send();
+        if (line.who === "server") await this.#expect(line.pattern);
+        else await this.#expectClose(line.by);
+      }
+    }
+    this.#send();
+    // What the server says in the same breath is noticed; it is not waited for
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#client.lines.length > this.#heard) this.#fail("the server said more than the transcript");
+    if (this.#client.ended && !this.#closeExpected && !this.#saidGoodbye())
+      this.#fail("the server closed, and the transcript has no S: <close>");
+  }
+
+  #say({ octets, text }: Extract<ScriptLine, { who: "client" }>): void {
+    this.#group.push(octets);
+    this.#said.push(`C: ${text}`);
+    if (this.#way !== "groups") this.#send();
+  }
+
+  #send(): void {
+    for (const octets of cut(this.#group, this.#way)) this.#client.send(octets);
+    this.#group.length = 0;
+  }
+
+  async #expect(pattern: string): Promise<void> {
+    const got = await this.#client.line();
+    if (got !== undefined) this.#heard += 1;
+    this.#said.push(`S: ${got ?? (this.#client.ended ? "<close>" : "<silence>")}`);
+    if (got === undefined || !matches(pattern, got)) this.#fail(`expected S: ${pattern}`);
+  }
+
+  async #expectClose(by: "client" | "server"): Promise<void> {
+    this.#closeExpected = true;
+    if (by === "client") this.#client.hangUp();
+    else if (!(await this.#client.closed())) this.#fail("expected S: <close>, but the server did not close");
+    this.#said.push(`${by === "client" ? "C" : "S"}: <close>`);
+  }
+
+  /** 221 and 421 say that the channel closes (RFC 5321 §4.2.3). */
+  #saidGoodbye(): boolean {
+    return /^[24]21[ -]/.test(this.#client.lines[this.#heard - 1] ?? "");
+  }
+
+  #fail(what: string): never {
+    const unread = this.#client.lines.slice(this.#heard).map((line) => `S: ${line}   <- not in the transcript`);
+    const dialogue = [...this.#said, ...unread].map((line) => `  ${line}`).join("\n");
+    throw new TranscriptError(`${what}\nHeld ${described[this.#way]}:\n${dialogue}`);
   }
 }
 
 /** A wire may be cut anywhere; groups leave in one piece. */
 function cut(group: readonly Uint8Array[], way: Way): Uint8Array[] {
-  const octets = Uint8Array.from(group.flatMap((one) => [...one]));
+  const octets = Uint8Array.from(Buffer.concat(group));
   if (way !== "octets") return octets.length === 0 ? [] : [octets];
   return Array.from(octets, (octet) => Uint8Array.of(octet));
 }
 
 const matches = (pattern: string, line: string): boolean =>
   pattern.endsWith("*") ? line.startsWith(pattern.slice(0, -1)) : line === pattern;
-
-async function until(holds: () => boolean, wire: MemoryWire, milliseconds: number): Promise<void> {
-  const end = Date.now() + milliseconds;
-  while (!holds() && Date.now() < end) await wire.changed(end - Date.now());
-}
