@@ -242,7 +242,7 @@ function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabu
       code: "NO_HANDLER",
       where,
       what: "no plugin takes messages, so every recipient would be refused",
-      mend: "Add one that does: mux with a function, or maildir.",
+      mend: "Add a plugin with a transport: one that calls a function, or one that fills mailboxes.",
     });
   for (const kind of ["local", "relay"] as const) {
     const name = defaults[kind];

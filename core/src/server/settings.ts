@@ -191,7 +191,7 @@ function checkListener(listener: ListenerOptions, where: string): Problem[] {
   if (mode !== undefined && mode !== "transfer" && mode !== "submission")
     bad("mode", `there is no mode ${String(mode)}`, "Use transfer (port 25) or submission (587, 465).");
   if (tls !== undefined && tls !== "implicit")
-    bad("tls", `there is no tls ${String(tls)}`, "Use implicit, or leave it out: STARTTLS is a plugin.");
+    bad("tls", `there is no tls ${String(tls)}`, "Use implicit, or leave it out and add a plugin that upgrades.");
   return problems;
 }
 
@@ -216,7 +216,7 @@ function checkShared(given: MailhostOptions | ListenerOptions, where: string): P
         code: "BAD_PLUGIN",
         where: join(where, `plugins[${index}]`),
         what: "this is no plugin",
-        mend: "Call the plugin's factory: maildir({ … }).",
+        mend: "Call what its package exports, and put the result here.",
       });
   for (const [index, entry] of (given.normalizeFor ?? []).entries()) {
     const problem = networkProblem(entry);
