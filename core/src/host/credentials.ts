@@ -3,7 +3,7 @@ import { Handle, type Lender } from "./handle.ts";
 
 /** What AUTH sent, on its way to an identity. */
 export type Credentials = Sent & {
-  /** Says who the client is. The first identity counts. */
+  /** Says who the client is. The first identity counts. Throws a TypeError on one without a name. */
   identify(identity: Identity): void;
 };
 
@@ -20,8 +20,9 @@ export class CredentialsCase implements Lender<Credentials> {
 
   fresh(): Credentials {
     const handle = new CredentialsHandle(this);
-    // Assigned rather than spread: the handle keeps its class, the fields keep their union
-    return Object.assign(handle, this.sent);
+    // Assigned rather than spread: the handle keeps its class, the fields keep their union.
+    // Frozen, so that no tap changes what the next one sees
+    return Object.freeze(Object.assign(handle, this.sent));
   }
 }
 
@@ -35,6 +36,9 @@ class CredentialsHandle extends Handle {
   }
 
   identify(identity: Identity): void {
+    // A look-up that found nobody must not become somebody without a name
+    if (typeof identity?.name !== "string" || identity.name === "")
+      throw new TypeError("identify wants { name } with a name that is not empty");
     if (this.alive) this.#identity ??= { ...identity };
   }
 

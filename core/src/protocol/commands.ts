@@ -1,3 +1,4 @@
+import { needsSmtputf8 } from "./address.ts";
 import * as change from "./changes.ts";
 import {
   type Ask,
@@ -24,8 +25,15 @@ const open = ["mail", "rcpt"] as const;
 const asks = {
   ehlo: (judges: Judges, _state: unknown, greeting: Greeting, done: Done<Greeting>): void =>
     judges.greeting(greeting, done),
-  rcpt: (judges: Judges, state: In<"mail" | "rcpt">, path: ForwardPath, done: Done<AcceptedRecipient>): void =>
-    judges.recipient(path, state.transaction, done),
+  rcpt: (
+    judges: Judges,
+    { transaction }: In<"mail" | "rcpt">,
+    path: ForwardPath,
+    done: Done<AcceptedRecipient>,
+  ): void =>
+    needsSmtputf8(path.address) && !transaction.smtputf8
+      ? done({ problem: replies.needsSmtputf8Recipient }) // RFC 6531 §3.5
+      : judges.recipient(path, transaction, done),
 };
 
 type Columns<A, J, P extends Phase> = [

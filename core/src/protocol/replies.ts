@@ -5,7 +5,6 @@ export const replies = {
   // session
   bye: { code: 221, status: "2.0.0", text: "Bye" },
   ok: { code: 250, status: "2.0.0", text: "Ok" },
-  help: { code: 214, status: "2.0.0", text: "See RFC 5321" },
   shuttingDown: { code: 421, status: "4.3.2", text: "Service shutting down, try again later" },
   idleTooLong: { code: 421, status: "4.4.2", text: "Timeout waiting for the client" },
   sessionTooLong: { code: 421, status: "4.4.2", text: "Session lasted too long" },
