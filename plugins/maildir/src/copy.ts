@@ -30,12 +30,14 @@ export class Copy {
   readonly #folders: Folders;
   readonly #options: CopyOptions;
   readonly #unique: string;
-  readonly #made: Made = [];
+  readonly #made: Made;
   #folder = "";
   #octets = 0;
   #moved = false;
 
-  constructor(files: Files, folders: Folders, options: CopyOptions, place: Place, milliseconds: number) {
+  /** `made` takes the folders that are made for this copy. */
+  constructor(files: Files, folders: Folders, options: CopyOptions, place: Place, milliseconds: number, made: Made) {
+    this.#made = made;
     this.place = place;
     this.#files = files;
     this.#folders = folders;
@@ -101,13 +103,11 @@ export class Copy {
     return syncFolder(this.#files, this.newFolder);
   }
 
-  /** Leaves nothing behind, in `tmp` or in `new`, nor folders that were made for this copy alone. */
+  /** Leaves no file behind, in `tmp` or in `new`. */
   async remove(): Promise<void> {
-    if (this.#folder !== "") {
-      await removeFile(this.#files, this.#tmp);
-      if (this.#moved) await removeFile(this.#files, this.path);
-    }
-    await this.#folders.unmake(this.#made);
+    if (this.#folder === "") return;
+    await removeFile(this.#files, this.#tmp);
+    if (this.#moved) await removeFile(this.#files, this.path);
   }
 
   get newFolder(): string {

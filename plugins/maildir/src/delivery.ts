@@ -10,7 +10,7 @@ import {
 } from "@mailhost/core";
 import { Copy, type CopyContent } from "./copy.ts";
 import type { Files } from "./files.ts";
-import { Folders, MissingMailbox } from "./folders.ts";
+import { Folders, type Made, MissingMailbox } from "./folders.ts";
 import { lowerCase } from "./folder-name.ts";
 import { Limiter } from "./limiter.ts";
 import { type Place, locate, placePath } from "./mailbox.ts";
@@ -61,6 +61,7 @@ export class MaildirDelivery {
   readonly #store: Store;
   readonly #delivery: Delivery;
   readonly #copies: Copy[] = [];
+  readonly #made: Made = [];
   #release: (() => void)[] = [];
 
   constructor(store: Store, delivery: Delivery) {
@@ -122,7 +123,7 @@ export class MaildirDelivery {
     const either = AbortSignal.any([signal, failed.signal]);
     const errors: unknown[] = [];
     const write = async ({ address, place }: Target): Promise<void> => {
-      const copy = new Copy(files, folders, settings, place, clock.now());
+      const copy = new Copy(files, folders, settings, place, clock.now(), this.#made);
       this.#copies.push(copy);
       try {
         await writers.run(() => copy.write(this.#content(address), either));
@@ -168,6 +169,7 @@ export class MaildirDelivery {
   async abort(): Promise<void> {
     this.#releaseRoom();
     const removals = await Promise.allSettled(this.#copies.map((copy) => copy.remove()));
+    await this.#store.folders.unmake(this.#made);
     const failure = removals.find((removal) => removal.status === "rejected");
     if (failure !== undefined) throw failure.reason;
   }

@@ -18,7 +18,7 @@ const unsupported = new Set(["EINVAL", "ENOTSUP", "ENOSYS"]);
 
 /** Makes the entries of a folder durable, on file systems that know how. */
 export async function syncFolder(files: Files, path: string): Promise<void> {
-  const folder = await files.open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const folder = await files.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await folder.sync();
   } catch (error) {

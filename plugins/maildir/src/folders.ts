@@ -15,8 +15,8 @@ export interface FoldersOptions {
   readonly fsync: boolean;
 }
 
-/** What was made on the way to a place, in order. */
-export type Made = { readonly kind: "folder" | "file"; readonly path: string }[];
+/** What was made on the way to a place, in order. A part is `cur`, `new` or `tmp`. */
+export type Made = { readonly kind: "folder" | "part" | "file"; readonly path: string }[];
 
 /** The mailbox does not exist and may not be made. */
 export class MissingMailbox extends Error {
@@ -47,20 +47,29 @@ export class Folders {
     else await this.#files.stat(this.#options.root);
     let path = this.#options.root;
     for (const step of place.steps) await this.#step((path = join(path, step)), create, made);
-    if (place.subfolder !== undefined) path = await this.#openSubfolder(path, place.subfolder, made);
-    for (const name of ["cur", "new", "tmp"]) await this.#step(join(path, name), true, made);
-    return path;
+    await this.#openParts(path, made);
+    if (place.subfolder === undefined) return path;
+    const subfolder = await this.#openSubfolder(path, place.subfolder, made);
+    if (subfolder !== path) await this.#openParts(subfolder, made);
+    return subfolder;
   }
 
-  /** Removes what was made for nothing, as long as nobody else uses it. */
+  /** `tmp` last: it is the first to go again, unless somebody writes there. */
+  async #openParts(maildir: string, made: Made): Promise<void> {
+    for (const name of ["cur", "new", "tmp"]) await this.#step(join(maildir, name), true, made, "part");
+  }
+
+  /** Removes what was made for nothing. A Maildir that somebody else uses by now stays whole. */
   async unmake(made: Made): Promise<void> {
+    const used = new Set<string>();
     for (const { kind, path } of made.toReversed()) {
+      if (kind === "part" && used.has(dirname(path))) continue;
       try {
         await (kind === "file" ? removeFile(this.#files, path) : this.#files.rmdir(path));
+        this.#durable.delete(path);
       } catch {
-        return; // not empty, or gone: somebody's
+        used.add(dirname(path)); // not empty, or gone
       }
-      this.#durable.delete(path);
     }
   }
 
@@ -104,11 +113,11 @@ export class Folders {
     await file.close();
   }
 
-  async #step(path: string, mayMake: boolean, made: Made): Promise<void> {
+  async #step(path: string, mayMake: boolean, made: Made, kind: "folder" | "part" = "folder"): Promise<void> {
     let inode = await this.#inode(path);
     if (inode === undefined) {
       if (!mayMake) throw new MissingMailbox(`there is no mailbox ${path}`);
-      await this.#make(path, made);
+      await this.#make(path, made, kind);
       inode = await this.#inode(path);
     }
     if (inode === undefined || this.#durable.get(path) === inode) return;
@@ -118,7 +127,7 @@ export class Folders {
     this.#durable.set(path, inode);
   }
 
-  async #make(path: string, made: Made): Promise<void> {
+  async #make(path: string, made: Made, kind: "folder" | "part"): Promise<void> {
     const { folderMode } = this.#options;
     this.#durable.delete(path); // inodes are used again
     try {
@@ -128,7 +137,7 @@ export class Folders {
       if (errorCode(error) === "ENOENT") this.#root = undefined; // the root itself may be gone
       throw error;
     }
-    made.push({ kind: "folder", path });
+    made.push({ kind, path });
     // The umask took from the mode what was asked for
     if (folderMode !== 0o700) await this.#files.chmod(path, folderMode);
   }

@@ -1,0 +1,32 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { LineEnds } from "../src/line-ends.ts";
+
+const convert = (pieces: readonly Uint8Array[]): string => {
+  const lineEnds = new LineEnds();
+  const out = pieces.map((piece) => Buffer.from(lineEnds.push(piece)));
+  return Buffer.concat([...out, lineEnds.end()]).toString("latin1");
+};
+
+const cutAt = (octets: Uint8Array, cuts: readonly number[]): Uint8Array[] => {
+  const at = [0, ...cuts.map((cut) => cut % (octets.length + 1)).toSorted((a, b) => a - b), octets.length];
+  return at.slice(1).map((end, index) => octets.subarray(at[index], end));
+};
+
+test("CRLF becomes LF and nothing else changes, whatever the cuts", () => {
+  const text = fc.string({ unit: fc.constantFrom("\r", "\n", "\r\n", "a", ".", "\x00", "\xff"), maxLength: 40 });
+  fc.assert(
+    fc.property(text, fc.array(fc.nat(), { maxLength: 10 }), (given, cuts) => {
+      const octets = Buffer.from(given, "latin1");
+      expect(convert(cutAt(octets, cuts))).toBe(given.replaceAll("\r\n", "\n"));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("every single cut of a text with every mixture of CR and LF", () => {
+  const octets = Buffer.from("a\r\nb\r\r\nc\n\r\nd\re\r\n\r\n\r", "latin1");
+  for (let cut = 0; cut <= octets.length; cut += 1)
+    expect(convert([octets.subarray(0, cut), octets.subarray(cut)])).toBe("a\nb\r\nc\n\nd\re\n\n\r");
+  expect(convert(Array.from(octets, (octet) => Uint8Array.of(octet)))).toBe("a\nb\r\nc\n\nd\re\n\n\r");
+});
