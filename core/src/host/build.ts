@@ -11,7 +11,6 @@ import type { Host, ListenerInfo, Plugin } from "./plugin.ts";
 import { ConfigurationError, type Problem, nearest } from "./problems.ts";
 import type { DefaultTransports } from "./recipient.ts";
 import type { SharedValues } from "./shared.ts";
-import type { HookName } from "./trace.ts";
 import { coreVersion } from "./version.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -43,7 +42,7 @@ export async function buildGeneration(
   shared: SharedValues,
 ): Promise<Generation> {
   const problems: Problem[] = checkManifests(blueprint);
-  const vocabulary = new Vocabulary(blueprint.limits.messageOctets);
+  const vocabulary = new Vocabulary(blueprint.limits.messageOctets, services.log);
   const closers: (() => void | Promise<void>)[] = [];
   const applied: Applied[] = [];
   for (const { plugin, where } of blueprint.plugins) {
@@ -188,14 +187,24 @@ function checkRequirements(plugin: Plugin, where: string, find: (name: string) =
   });
 }
 
-const judging: readonly HookName[] = ["connect", "ehlo", "auth", "rcpt", "data"];
+const judging = ["connect", "ehlo", "auth", "rcpt", "data"] as const;
 
 /** Puts every tap in its place, and says what stands where and why. */
-function sealHooks(hooks: Hooks, taps: readonly NotedTap[], problems: Problem[], { plugins }: Blueprint): PlannedTap[] {
-  const names = plugins.map(({ plugin }) => plugin.name);
+function sealHooks(
+  hooks: Hooks,
+  noted: readonly NotedTap[],
+  problems: Problem[],
+  { plugins }: Blueprint,
+): PlannedTap[] {
+  const present = plugins.map(({ plugin }) => plugin);
   const planned: PlannedTap[] = [];
+  const taps = noted.map((tap) => ({
+    ...tap,
+    before: standing(tap.before, present),
+    after: standing(tap.after, present),
+  }));
   const seal = (label: string, into: unknown, some: readonly NotedTap[]): void => {
-    for (const tap of some) problems.push(...unknownNames(tap, names));
+    for (const tap of some) problems.push(...unknownNames(tap, present));
     const { ordered, problems: cycles } = orderTaps(some, label);
     problems.push(...cycles);
     for (const { insert, owner, kind, stage, why } of ordered) {
@@ -205,12 +214,11 @@ function sealHooks(hooks: Hooks, taps: readonly NotedTap[], problems: Problem[],
     }
   };
   for (const hook of judging)
-    if (hook !== "queue")
-      seal(
-        hook,
-        hooks[hook],
-        taps.filter((tap) => tap.hook === hook),
-      );
+    seal(
+      hook,
+      hooks[hook],
+      taps.filter((tap) => tap.hook === hook),
+    );
   for (const transport of new Set(taps.filter((tap) => tap.hook === "queue").map((tap) => tap.transport ?? "")))
     seal(
       `queue ${transport}`,
@@ -220,9 +228,20 @@ function sealHooks(hooks: Hooks, taps: readonly NotedTap[], problems: Problem[],
   return planned;
 }
 
-const unknownNames = (tap: NotedTap, names: readonly string[]): Problem[] =>
-  [...tap.before, ...tap.after]
-    .filter((name) => !names.includes(name))
+/** Plugins are asked for by the name they stand under, or by their own when they stand under another. */
+const standing = (names: readonly string[], present: readonly Plugin[]): string[] =>
+  names.flatMap((name) => {
+    if (present.some((plugin) => plugin.name === name)) return [name];
+    const others = present.filter(({ definition }) => definition.name === name).map((plugin) => plugin.name);
+    return others.length === 0 ? [name] : others;
+  });
+
+function unknownNames(tap: NotedTap, present: readonly Plugin[]): Problem[] {
+  const names = present.map(({ name }) => name);
+  // What it requires and is not there is a problem of its own
+  const required = requiredNames(present.find(({ name }) => name === tap.plugin)?.definition.requires);
+  return [...tap.before, ...tap.after]
+    .filter((name) => !names.includes(name) && !required.includes(name))
     .map((name) => {
       const near = nearest(name, names);
       const mend = near === undefined ? "Add that plugin or remove the wish." : `Did you mean ${near}?`;
@@ -233,6 +252,7 @@ const unknownNames = (tap: NotedTap, names: readonly string[]): Problem[] =>
         mend,
       };
     });
+}
 
 /** What no plugin can see alone. */
 function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabulary): Problem[] {
@@ -264,7 +284,7 @@ function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabu
       code: "NO_TLS",
       where,
       what: "the listener wants TLS from the first octet, and no plugin provides it",
-      mend: "Add a plugin that does: starttls.",
+      mend: "Add a plugin that does, such as one for certificates.",
     });
   return problems;
 }

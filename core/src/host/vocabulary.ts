@@ -7,6 +7,8 @@ import { parameterOctets } from "../protocol/syntax.ts";
 import type { Extension, PermitDeclaration, Preamble } from "./extension.ts";
 import type { Problem } from "./problems.ts";
 import type { Transport } from "./recipient.ts";
+import type { Log } from "./services.ts";
+import { VocabularyGuard } from "./vocabulary-guard.ts";
 
 type Keyword = (session: Session) => string | undefined;
 
@@ -23,8 +25,10 @@ export class Vocabulary {
   preamble: Preamble | undefined;
   readonly problems: Problem[] = [];
   readonly #owners = new Map<string, string>();
+  readonly #log: Log;
 
-  constructor(messageOctets: number) {
+  constructor(messageOctets: number, log: Log) {
+    this.#log = log;
     const own: [string, Keyword][] = [
       ["PIPELINING", () => ""], // RFC 2920
       ["SIZE", () => String(messageOctets)], // RFC 1870
@@ -38,21 +42,22 @@ export class Vocabulary {
   }
 
   extend(plugin: string, extension: Extension): void {
+    const guard = new VocabularyGuard(plugin, this.#log);
     for (const [name, value] of Object.entries(extension.keywords ?? {}))
-      this.#add(plugin, "keyword", this.keywords, name, value);
+      this.#add(plugin, "keyword", this.keywords, name, guard.keyword(name, value));
     for (const [name, value] of Object.entries(extension.verbs ?? {}))
-      this.#add(plugin, "verb", this.commands, name, value);
+      this.#add(plugin, "verb", this.commands, name, guard.verb(name, value));
     for (const [name, value] of Object.entries(extension.mailParameters ?? {}))
-      this.#add(plugin, "MAIL parameter", this.mailParameters, name, value);
+      this.#add(plugin, "MAIL parameter", this.mailParameters, name, guard.parameter(name, value));
     for (const [name, value] of Object.entries(extension.rcptParameters ?? {}))
-      this.#add(plugin, "RCPT parameter", this.rcptParameters, name, value);
+      this.#add(plugin, "RCPT parameter", this.rcptParameters, name, guard.parameter(name, value));
     for (const mechanism of extension.mechanisms ?? [])
-      this.#add(plugin, "mechanism", this.mechanisms, mechanism.name, mechanism);
+      this.#add(plugin, "mechanism", this.mechanisms, mechanism.name, guard.mechanism(mechanism));
     for (const { name = plugin, kind, phases } of extension.transports ?? [])
       this.#own(plugin, `transport ${name}`, () => this.transports.set(name, { name, kind, phases, owner: plugin }));
-    if (extension.gate !== undefined) this.gates.push(extension.gate);
+    if (extension.gate !== undefined) this.gates.push(guard.gate(extension.gate));
     const { preamble } = extension;
-    if (preamble !== undefined) this.#own(plugin, "preamble", () => (this.preamble = preamble));
+    if (preamble !== undefined) this.#own(plugin, "preamble", () => (this.preamble = guard.preamble(preamble)));
     for (const permit of extension.permits ?? []) this.permits.push({ ...permit, plugin });
     if (this.mechanisms.size > 0) this.mailParameters.set("AUTH", authParameter); // RFC 4954 §5
   }

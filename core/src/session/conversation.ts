@@ -259,7 +259,13 @@ export class Conversation {
     begin((outcome) => {
       if (this.reading.what === "closed") return this.#floor.resume();
       this.reading = commands;
-      then(outcome);
+      try {
+        then(outcome);
+      } catch (error) {
+        // A row of a plugin may fail behind its judge; in an async tap nobody above would catch it
+        this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");
+        this.close(replies.internal);
+      }
       if (!inTime) this.#floor.resume();
     });
     inTime = false;
