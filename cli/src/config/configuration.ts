@@ -1,0 +1,124 @@
+import { dirname, resolve } from "node:path";
+import { ConfigurationError, type Mailhost, type MailhostOptions, type Problem, mailhost } from "@mailhost/core";
+import { embedded } from "./embedded.ts";
+import { find } from "./find.ts";
+import { makePlugins } from "./plugins.ts";
+import { positionOf } from "./positions.ts";
+import { isConfigurationError } from "./problem.ts";
+import { checkShape } from "./shape.ts";
+import { withoutConsequences, withoutWrongSettings } from "./together.ts";
+import { type Wishes, applyWishes } from "./wishes.ts";
+
+/** A configuration whose names have become plugins. What is wrong with it so far waits in `problems`. */
+export interface Configuration {
+  readonly options: MailhostOptions;
+  /** Undefined when nobody wrote one, and the embedded one stands in. */
+  readonly file: string | undefined;
+  /** Its text, where it is data. */
+  readonly text: string | undefined;
+  /** Folder for mail of the embedded configuration. */
+  readonly mail: string | undefined;
+  readonly warnings: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+/** A problem, and the place in the file where that is known. */
+export interface LocatedProblem extends Problem {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/**
+ * Finds and reads the configuration, or takes the embedded one. From here on relative paths start from the
+ * configuration's folder, whoever opens them. `fresh` runs a module again. Rejects with a ConfigurationError when
+ * the file cannot be read at all.
+ */
+export async function readConfiguration(wishes: Wishes, fresh = false): Promise<Configuration> {
+  const mail = wishes.mail === undefined ? undefined : resolve(wishes.mail);
+  const named = wishes.config === undefined ? undefined : resolve(wishes.config);
+  if (named !== undefined) enter(dirname(named));
+  const found = await find(process.cwd(), named, fresh);
+  const problems: Problem[] = [];
+  const given = found === undefined ? embedded(mail ?? resolve("mail")) : found.config;
+  const checked = checkShape(given);
+  problems.push(...checked.problems);
+  const settings = applyWishes(checked.settings, wishes, found?.file ?? "", problems);
+  const options = await withPlugins(settings, problems);
+  const warnings = (found?.ignored ?? []).map((place) => `${place} is not read: ${found?.file ?? ""} comes first`);
+  if (found !== undefined && wishes.mail !== undefined)
+    warnings.push(`the folder ${wishes.mail} is not used: ${found.file} says where mail lands`);
+  return {
+    options,
+    file: found?.file,
+    text: found?.text,
+    mail: found === undefined ? (mail ?? resolve("mail")) : undefined,
+    warnings,
+    problems,
+  };
+}
+
+function enter(folder: string): void {
+  try {
+    process.chdir(folder);
+  } catch {
+    // `find` says that the file is not there
+  }
+}
+
+/** The options with plugins for names. Types were checked, values and unknown names are for core to judge. */
+async function withPlugins(settings: Readonly<Record<string, unknown>>, problems: Problem[]): Promise<MailhostOptions> {
+  const folder = process.cwd();
+  const made = async (within: Readonly<Record<string, unknown>>, where: string): Promise<object> =>
+    Array.isArray(within["plugins"])
+      ? { ...within, plugins: await makePlugins(within["plugins"], folder, where, problems) }
+      : within;
+  const whole = await made(settings, "plugins");
+  const { listeners } = settings;
+  if (!Array.isArray(listeners)) return whole;
+  const own: object[] = [];
+  for (const [index, listener] of listeners.entries()) own.push(await made(listener, `listeners[${index}].plugins`));
+  return { ...whole, listeners: own };
+}
+
+/** A server whose plugins are set up. Rejects with a ConfigurationError that holds every problem, with its place in the file. */
+export async function prepare(configuration: Configuration, more: Partial<MailhostOptions> = {}): Promise<Mailhost> {
+  const problems: Problem[] = [...configuration.problems];
+  let options: MailhostOptions = { ...configuration.options, ...more };
+  for (;;) {
+    const found = await prepareOne(options);
+    if ("server" in found) {
+      if (problems.length === 0) return found.server;
+      await found.server.close();
+      break;
+    }
+    problems.push(...found.problems.filter((problem) => !problems.some((one) => same(one, problem))));
+    // Core looks at plugins once the settings are right: let it
+    const rest = withoutWrongSettings(options, found.problems);
+    if (rest === undefined) break;
+    options = rest;
+  }
+  throw new ConfigurationError(locateAll(withoutConsequences(problems), configuration));
+}
+
+const same = (one: Problem, other: Problem): boolean => one.code === other.code && one.what === other.what;
+
+async function prepareOne(options: MailhostOptions): Promise<{ server: Mailhost } | { problems: readonly Problem[] }> {
+  try {
+    return { server: await mailhost(options).prepare() };
+  } catch (error) {
+    if (isConfigurationError(error)) return { problems: error.problems };
+    throw error;
+  }
+}
+
+export const locateAll = (problems: readonly Problem[], { file, text }: LocatedIn): LocatedProblem[] =>
+  problems.map((problem) => ({
+    ...problem,
+    ...(file === undefined ? {} : { file }),
+    ...(text === undefined || file === undefined ? {} : positionOf(text, inFile(problem.where, file))),
+  }));
+
+type LocatedIn = Pick<Configuration, "file" | "text">;
+
+const inFile = (where: string, file: string): string => (file.endsWith("package.json") ? `mailhost.${where}` : where);

@@ -1,0 +1,8 @@
+import pino, { type Logger } from "pino";
+
+/** The server's log on stderr: for people on a terminal, JSON lines for programs. */
+export async function makeLog(level: string, json: boolean): Promise<Logger> {
+  if (json || !process.stderr.isTTY) return pino({ level }, pino.destination({ dest: 2, sync: true }));
+  const { default: pretty } = await import("pino-pretty");
+  return pino({ level }, pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "HH:MM:ss.l" }));
+}
