@@ -55,9 +55,10 @@ function makeJudge(options: AddressableOptions): Judge {
   return (recipient, { reversePath }, session) => {
     if (session.identity !== undefined && !owns(session.identity.name, reversePath)) return notYourAddress;
     const { address } = recipient;
-    if (isPostmaster(address, session.serverName)) return; // always permitted, by core (RFC 5321 §4.5.1)
     const named = directory.namesDomain(address.domain);
-    if (!named && directory.knowsDomain(address.domain) && !directory.namesAddress(address)) return unknownAddress;
+    const missing = !named && directory.knowsDomain(address.domain) && !directory.namesAddress(address);
+    // Postmaster is permitted by core, and nobody may refuse it (RFC 5321 §4.5.1)
+    if (missing && !isPostmaster(address, session.serverName)) return unknownAddress;
     if (options.catchAll === true) recipient.permit("local");
     if (mayRelay(session)) recipient.permit("relay");
     if (!named && !directory.namesAddress(address)) return;

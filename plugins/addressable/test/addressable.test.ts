@@ -177,9 +177,9 @@ describe("accept", () => {
     ));
 
   test("true permits a stranger local, never relay", async () => {
-    const accept = (): boolean => true;
-    await asked({ accept }, { "jane@elsewhere.test": taken }, { default: { local: "sink" } });
-    await asked({ accept }, { "jane@elsewhere.test": unknown }, { default: { relay: "smarthost" } });
+    const options = { accept: () => true };
+    await asked(options, { "jane@elsewhere.test": taken }, { default: { local: "sink" } });
+    await asked(options, { "jane@elsewhere.test": unknown }, { default: { relay: "smarthost" } });
   });
 
   test("true permits an identity relay", () =>
@@ -258,13 +258,14 @@ test("catchAll permits local, never relay", async () => {
   await asked({ catchAll: true }, { "jane@elsewhere.test": unknown }, { default: { relay: "smarthost" } });
 });
 
+const to = (reply: string) => ({ "jane@elsewhere.test": reply, "jane@example.com": reply });
+
 describe("senders", () => {
   const options: AddressableOptions = {
     domains: ["example.com"],
     relay: { identities: true },
     senders: { joe: ["joe@example.com", "*@joe.test"], constructed: [] },
   };
-  const to = (reply: string) => ({ "jane@elsewhere.test": reply, "jane@example.com": reply });
 
   test.each(["joe@example.com", "Joe+shop@EXAMPLE.com", "anything@joe.test", ""])("joe may send from <%s>", (from) =>
     asked(options, to(taken), { user: "joe", from }),
@@ -282,11 +283,11 @@ describe("senders", () => {
     asked(options, { "jane@example.com": taken }, { from: "joe@example.com" }));
 });
 
-describe("options", () => {
-  const prepare = (options: unknown): Promise<Mailhost> =>
-    // What a configuration file may hold is not what the types say
-    mailhost({ plugins: [...ways(), addressable(options as AddressableOptions)] }).prepare();
+const prepare = (options: unknown): Promise<Mailhost> =>
+  // What a configuration file may hold is not what the types say
+  mailhost({ plugins: [...ways(), addressable(options as AddressableOptions)] }).prepare();
 
+describe("options", () => {
   test.each([
     [{ domains: ["exa mple.com"] }, "domains[0]"],
     [{ domains: ["example.com", "example.com."] }, "domains[1]"],

@@ -1,5 +1,14 @@
-import { type Delivery, type Host, type Refusal, type Session, isRefusal, quotable } from "@mailhost/core";
-import { defer, rejectWith, storageReply } from "@mailhost/core";
+import {
+  type Delivery,
+  type Host,
+  type Refusal,
+  type Session,
+  defer,
+  isRefusal,
+  quotable,
+  rejectWith,
+  storageReply,
+} from "@mailhost/core";
 import type { Envelope, Handler } from "./envelope.ts";
 import { tagOf } from "./form.ts";
 import type { Table } from "./table.ts";
@@ -21,13 +30,16 @@ export async function callHandler(host: Host, table: Table, call: Call): Promise
   const { handler, pattern, delivery, session, timeout } = call;
   const controller = new AbortController();
   const fields = { plugin: host.name, session: session.id, transaction: delivery.id, pattern };
-  const result = settle(handler, makeEnvelope(delivery, session, table, controller.signal));
-  let cancel = (): void => {};
-  const late = new Promise<typeof tooLate>((resolve) => {
-    cancel = host.clock.after(timeout, () => resolve(tooLate));
+  const envelope = makeEnvelope(delivery, session, table, controller.signal);
+  const first = await new Promise<Result | typeof tooLate>((resolve) => {
+    const cancel = host.clock.after(timeout, () => resolve(tooLate));
+    const finish = (result: Result): void => {
+      cancel();
+      resolve(result);
+    };
+    // Looking at what was thrown can throw again: a getter, a proxy
+    settle(handler, envelope).then(finish, (error: unknown) => finish({ refusal: internal(undefined), error }));
   });
-  const first = await Promise.race([result, late]);
-  cancel();
   if (first === tooLate) {
     controller.abort(new Error(`no answer within ${timeout} ms`));
     host.log.error(fields, `the handler of ${pattern} did not answer within ${timeout} ms`);

@@ -8,6 +8,8 @@ const taken = "250 2.1.5 *";
 const denied = "550 5.7.1 *";
 const unknown = "550 5.1.1 *";
 
+const isReply = (value: string): boolean => /^\d/.test(value);
+
 interface Setting {
   readonly kind?: TransportKind;
   readonly default?: { local: string };
@@ -18,7 +20,6 @@ interface Setting {
  */
 function routed(options: MuxOptions, expected: Record<string, string>, setting: Setting = {}): Promise<void> {
   let box = way("box", setting.kind ?? "local");
-  const isReply = (value: string): boolean => /^\d/.test(value);
   const arriving = Object.entries(expected).filter(([, value]) => !isReply(value));
   const dialogue = Object.entries(expected).map(
     ([path, value]) => `C: RCPT TO:<${path}>\nS: ${isReply(value) ? value : taken}`,
@@ -265,11 +266,18 @@ describe("what is known and what is not", () => {
   });
 });
 
-describe("options", () => {
-  // What a configuration file may hold is not what the types say
-  const prepare = (options: unknown) =>
-    mailhost({ plugins: [way("box", "local"), mux(options as MuxOptions)] }).prepare();
+// What a configuration file may hold is not what the types say
+const prepare = (options: unknown) =>
+  mailhost({ plugins: [way("box", "local"), mux(options as MuxOptions)] }).prepare();
 
+const permits = async (options: MuxOptions) =>
+  (await prepare(options)).generations[0]?.vocabulary.permits.map(({ kind, what, anyDomain }) => [
+    kind,
+    what,
+    anyDomain,
+  ]);
+
+describe("options", () => {
   test.each([
     [{ routes: { "example.com": "box" } }, "routes.example.com"],
     [{ routes: { "": "box" } }, "routes."],
@@ -320,12 +328,6 @@ describe("options", () => {
   });
 
   test("what may permit is declared for check", async () => {
-    const permits = async (options: MuxOptions) =>
-      (await prepare(options)).generations[0]?.vocabulary.permits.map(({ kind, what, anyDomain }) => [
-        kind,
-        what,
-        anyDomain,
-      ]);
     const routes = { "jane@Example.com": "box", "joe@example.com": "box", "*@*": "box" };
     const named = [
       ["local", "domain example.com", undefined],

@@ -1,4 +1,4 @@
-import { type Log, type Plugin, type TransportKind, definePlugin, formatAddress } from "@mailhost/core";
+import { type Log, type Plugin, type TransportKind, definePlugin, formatAddress, reject } from "@mailhost/core";
 
 /** A transport that notes who it was given, with the nexthop behind it. */
 export function way(name: string, kind: TransportKind): Plugin & { readonly taken: string[] } {
@@ -19,6 +19,17 @@ export function way(name: string, kind: TransportKind): Plugin & { readonly take
   });
   return Object.assign(make(), { taken });
 }
+
+/** A transport that takes nothing. */
+export const fullBox = definePlugin({
+  name: "full",
+  version: "1.0.0",
+  core: "^1.0.0",
+  apply(host) {
+    host.extend({ transports: [{ kind: "local", phases: "two" }] });
+    host.hooks.queue.for("full").tap("full", () => reject("Mailbox full", { code: 552, status: "5.2.2" }));
+  },
+});
 
 /** A log that keeps what is said. */
 export function listening(): { readonly log: Log; readonly said: string[] } {
