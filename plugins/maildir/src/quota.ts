@@ -32,8 +32,9 @@ export class Quotas {
   async room(mailbox: string, octets: number): Promise<Room> {
     const { octets: mostOctets = Infinity, messages: mostMessages = Infinity } = this.#quota;
     if (octets > mostOctets || mostMessages < 1) return "tooBig";
-    const used = await this.#count(mailbox);
+    // First: what is shown while the files are counted may count twice, never not at all
     const pending = this.#pending.get(mailbox);
+    const used = await this.#count(mailbox);
     const fits =
       used.octets + (pending?.octets ?? 0) + octets <= mostOctets &&
       used.messages + (pending?.messages ?? 0) + 1 <= mostMessages;

@@ -204,7 +204,7 @@ describe("mailboxes that must exist", () => {
 });
 
 describe("quota", () => {
-  test("a full mailbox is refused at RCPT, the others get their mail", async () => {
+  test("a full mailbox is refused at RCPT, its folders count", async () => {
     const root = await emptyFolder();
     const jane = mailboxPath(root, "jane@example.com");
     await mkdir(join(jane, ".shop", "cur"), { recursive: true });

@@ -1,0 +1,84 @@
+import * as promises from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Files } from "../src/files.ts";
+import { mailboxPath } from "../src/index.ts";
+import { maildirOn } from "../src/maildir.ts";
+import { Client, emptyFolder, serve, storing } from "./server.ts";
+
+/** A file system that writes down what is made durable, and when, in words relative to `base`. */
+function recording(base: string, journal: string[]): Files {
+  const short = (path: unknown): string =>
+    String(path)
+      .slice(base.length + 1)
+      .replace(/\d+\.M\d+P.*$/, "<message>");
+  return {
+    ...promises,
+    async open(...args) {
+      const file = await promises.open(...args);
+      const sync = file.sync.bind(file);
+      file.sync = async () => {
+        await sync();
+        journal.push(`sync ${short(args[0])}`);
+      };
+      return file;
+    },
+    async rename(from, to) {
+      await promises.rename(from, to);
+      journal.push(`rename ${short(to)}`);
+    },
+  };
+}
+
+test("file, then folders on the way, before the 250; all of them once", async () => {
+  const base = await emptyFolder();
+  const journal: string[] = [];
+  const options = { root: join(base, "var", "mail") };
+  const server = await serve(storing(options, maildirOn(recording(base, journal))));
+  const client = await new Client(server).greet();
+  journal.push(await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none"));
+  journal.push(await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo"));
+  client.leave();
+  const mailbox = "var/mail/example.com/jane";
+  expect(journal.map((line) => line.replace(/^250 .*/, "250"))).toEqual([
+    "sync var",
+    "sync ",
+    "sync var/mail",
+    "sync var/mail/example.com",
+    `sync ${mailbox}`,
+    `sync ${mailbox}`,
+    `sync ${mailbox}`,
+    `sync ${mailbox}/tmp/<message>`,
+    `rename ${mailbox}/new/<message>`,
+    `sync ${mailbox}/new`,
+    "250",
+    `sync ${mailbox}/tmp/<message>`,
+    `rename ${mailbox}/new/<message>`,
+    `sync ${mailbox}/new`,
+    "250",
+  ]);
+});
+
+test("a mailbox that was removed is made durable again, though its inode may be the same", async () => {
+  const base = await emptyFolder();
+  const journal: string[] = [];
+  const server = await serve(storing({ root: base }, maildirOn(recording(base, journal))));
+  const client = await new Client(server).greet();
+  await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
+  await promises.rm(mailboxPath(base, "jane@example.com"), { recursive: true });
+  journal.length = 0;
+  await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo");
+  client.leave();
+  expect(journal).toContain("sync example.com");
+  expect(journal.filter((line) => line === "sync example.com/jane")).toHaveLength(3);
+});
+
+test("without fsync nothing waits for the disk", async () => {
+  const base = await emptyFolder();
+  const journal: string[] = [];
+  const server = await serve(storing({ root: base, fsync: false }, maildirOn(recording(base, journal))));
+  const client = await new Client(server).greet();
+  await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
+  client.leave();
+  expect(journal).toEqual(["rename example.com/jane/new/<message>"]);
+});

@@ -1,0 +1,84 @@
+import { spawnSync } from "node:child_process";
+import * as promises from "node:fs/promises";
+import { mkdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { TestClock } from "@mailhost/testkit";
+import { expect, test } from "vitest";
+import { sweep } from "../src/sweep.ts";
+import { uniqueName } from "../src/unique-name.ts";
+import { emptyFolder, filesBelow, serve, storing } from "./server.ts";
+
+const hours = 60 * 60 * 1000;
+
+async function makeMaildir(path: string): Promise<string> {
+  for (const name of ["cur", "new", "tmp"]) await mkdir(join(path, name), { recursive: true });
+  return path;
+}
+
+async function leave(path: string, hoursOld: number): Promise<void> {
+  await writeFile(path, "half a mess");
+  const at = new Date(Date.now() - hoursOld * hours);
+  await utimes(path, at, at);
+}
+
+const run = (root: string, now = Date.now()): Promise<number> =>
+  sweep({ files: promises, root, depth: 3, now, signal: new AbortController().signal });
+
+test("what is older than 36 hours goes, from folders of tags too, and nothing else", async () => {
+  const root = await emptyFolder();
+  const jane = await makeMaildir(join(root, "example.com", "jane"));
+  const shop = await makeMaildir(join(jane, ".shop"));
+  for (const folder of [jane, shop]) {
+    await leave(join(folder, "tmp", "old"), 37);
+    await leave(join(folder, "tmp", "young"), 35);
+    await leave(join(folder, "new", "1.mail"), 100);
+    await leave(join(folder, "cur", "2.mail"), 100);
+  }
+  const noMaildir = join(root, "example.com", "tmp");
+  await mkdir(noMaildir);
+  await leave(join(noMaildir, "old"), 100);
+  expect(await run(root)).toBe(2);
+  expect(filesBelow(root)).toEqual(
+    [
+      ...["", ".shop/"].flatMap((folder) =>
+        ["cur/2.mail", "new/1.mail", "tmp/young"].map((file) => `example.com/jane/${folder}${file}`),
+      ),
+      "example.com/tmp/old",
+    ].toSorted(),
+  );
+});
+
+test("what a dead process of this host left goes at once, what a living one writes stays", async () => {
+  const root = await emptyFolder();
+  const tmp = join(await makeMaildir(join(root, "example.com", "jane")), "tmp");
+  const { pid: dead } = spawnSync(process.execPath, ["-e", ""]);
+  const own = uniqueName(Date.now());
+  const nameOf = (pid: number, seconds = Math.floor(Date.now() / 1000)): string =>
+    own.replace(/^\d+/, String(seconds)).replace(/P\d+Q/, `P${pid}Q`);
+  const stays = [own, nameOf(process.ppid), nameOf(dead).replace(hostname(), "elsewhere"), `${dead}.other-server`];
+  // Process 1 of a container that was started again: the same number, before this process was
+  const goes = [nameOf(dead), nameOf(process.pid, 1_000_000_000)];
+  for (const name of [...stays, ...goes]) await leave(join(tmp, name), 0);
+  expect(await run(root)).toBe(goes.length);
+  expect(filesBelow(tmp)).toEqual(stays.toSorted());
+});
+
+test("links are not followed", async () => {
+  const root = await emptyFolder();
+  const elsewhere = await makeMaildir(await emptyFolder());
+  await leave(join(elsewhere, "tmp", "old"), 100);
+  await symlink(elsewhere, join(root, "example.com"));
+  const jane = await makeMaildir(join(root, "example.org", "jane"));
+  await symlink(join(elsewhere, "tmp", "old"), join(jane, "tmp", "old"));
+  expect(await run(root, Date.now() + 100 * hours)).toBe(0);
+  expect(filesBelow(elsewhere)).toEqual(["tmp/old"]);
+});
+
+test("a server sweeps when it starts, by its own clock", async () => {
+  const root = await emptyFolder();
+  const tmp = join(await makeMaildir(join(root, "example.com", "jane")), "tmp");
+  await leave(join(tmp, "left"), 0);
+  await serve({ ...storing({ root }), clock: new TestClock(Date.now() + 37 * hours) });
+  await expect.poll(() => filesBelow(tmp)).toEqual([]);
+});
