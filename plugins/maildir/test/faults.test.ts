@@ -90,19 +90,22 @@ test("the folder that cannot be synced takes its mail back", async () => {
   nothingLeft(root);
 });
 
+const renameButJohn: Files["rename"] = (from, to) =>
+  String(to).includes("john") ? Promise.reject(systemError("ENOSPC")) : promises.rename(from, to);
+
 test("one rename that fails takes back those before it", async () => {
   const root = await emptyFolder();
-  const rename: Files["rename"] = (from, to) =>
-    String(to).includes("john") ? Promise.reject(systemError("ENOSPC")) : promises.rename(from, to);
   const recipients = ["jane@example.com", "john@example.com", "zoe@example.com"];
-  expect(await handIn({ ...promises, rename }, { root }, recipients)).toBe("452 4.3.1 Insufficient system storage");
+  expect(await handIn({ ...promises, rename: renameButJohn }, { root }, recipients)).toBe(
+    "452 4.3.1 Insufficient system storage",
+  );
   nothingLeft(root);
 });
 
 test("a root that cannot be written to", async () => {
   const root = await emptyFolder();
-  const mkdir = (path: string) => Promise.reject(Object.assign(systemError("EROFS"), { path }));
-  const files = { ...promises, mkdir: mkdir as unknown as Files["mkdir"] }; // its overloads give what never comes
+  const mkdir = (() => Promise.reject(systemError("EROFS"))) as Files["mkdir"]; // its overloads give what never comes
+  const files = { ...promises, mkdir };
   expect(await handIn(files, { root })).toBe("451 4.3.0 Temporary local problem");
   nothingLeft(root);
 });
@@ -143,7 +146,7 @@ test("a mailbox that vanishes before the commit is no 250", async () => {
 
 test("the deadline ends the writing and cleans up", async () => {
   const root = await emptyFolder();
-  let release = (): void => {};
+  let release: (() => void) | undefined;
   const files = failing({}, (file) => {
     const write = file.write.bind(file);
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -157,7 +160,7 @@ test("the deadline ends the writing and cleans up", async () => {
   const client = await new Client(server).greet();
   expect(await client.deliver(["jane@example.com"], "Subject: late\r\n\r\nlate")).toMatch(/^451 /);
   expect(filesBelow(root)).toHaveLength(1);
-  release();
+  release?.();
   client.leave();
   await expect.poll(() => readdirSync(root)).toEqual([]);
 });

@@ -1,11 +1,11 @@
 import { relative, resolve, sep } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { folderName, longestName, lowerCase } from "../src/folder-name.ts";
 import { defaultNaming, locate, mailboxPath, patternProblem, placePath } from "../src/mailbox.ts";
 
 const text = fc.oneof(
-  fc.string({ unit: "binary" }).filter((one) => one.isWellFormed()),
+  fc.string({ unit: "binary" }),
   fc.string({ unit: fc.constantFrom(".", "/", "\\", "\0", "%", "-", "a", "A", "2", "e", "é", "+"), maxLength: 300 }),
 );
 

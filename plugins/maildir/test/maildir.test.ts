@@ -203,6 +203,14 @@ describe("mailboxes that must exist", () => {
   });
 });
 
+const sized = (size: number, reply: string): string => `${greeting}
+  C: MAIL FROM:<> SIZE=${size}
+  S: 250 2.1.0 *
+  C: RCPT TO:<jane@example.com>
+  S: ${reply}
+  C: RSET
+  S: 250 *`;
+
 describe("quota", () => {
   test("a full mailbox is refused at RCPT, its folders count", async () => {
     const root = await emptyFolder();
@@ -227,15 +235,8 @@ describe("quota", () => {
     await mkdir(join(jane, "cur"), { recursive: true });
     await writeFile(join(jane, "cur", "1.host:2,S"), "x".repeat(9000));
     const options = storing({ root, quota: { octets: 10_000 } });
-    const text = (size: number, reply: string): string => `${greeting}
-      C: MAIL FROM:<> SIZE=${size}
-      S: 250 2.1.0 *
-      C: RCPT TO:<jane@example.com>
-      S: ${reply}
-      C: RSET
-      S: 250 *`;
-    await transcript(options, text(1000, "250 2.1.5 *"));
-    await transcript(options, text(1001, "452 4.2.2 *"));
+    await transcript(options, sized(1000, "250 2.1.5 *"));
+    await transcript(options, sized(1001, "452 4.2.2 *"));
   });
 
   test("what did not declare its size is refused when it is there", async () => {
@@ -274,6 +275,8 @@ describe("links below the root are not followed", () => {
   });
 });
 
+const start = (options: MaildirOptions) => serve(storing(options));
+
 describe("options", () => {
   test("modes are obeyed whatever the umask", () =>
     hold(
@@ -305,7 +308,6 @@ describe("options", () => {
     const folder = await emptyFolder();
     const file = join(folder, "file");
     await writeFile(file, "");
-    const start = (options: MaildirOptions) => serve(storing(options));
     await expect(start({ root: file })).rejects.toThrow(/is no folder/);
     await expect(start({ root: join(folder, "none"), create: false })).rejects.toThrow(/there is no folder/);
     await expect(start({ root: folder, path: "../{local}" })).rejects.toThrow(/inside the root/);

@@ -13,6 +13,9 @@ def read(folder):
 print(json.dumps({"inbox": read(box), "folders": {name: read(box.get_folder(name)) for name in box.list_folders()}}))
 `;
 
+const expected = (address: string): string[][] =>
+  ["1", "2", "3"].map((one) => [one, address, `.dot\nline ${one}\n`, "new"]);
+
 // A tool that is missing is a failure where everything must be proved
 test.skipIf(!hasPython && process.env["CI"] === undefined)("Python's mailbox reads everything back", async () => {
   const root = await emptyFolder();
@@ -28,7 +31,6 @@ test.skipIf(!hasPython && process.env["CI"] === undefined)("Python's mailbox rea
     encoding: "utf8",
   });
   expect(read.stderr).toBe("");
-  const expected = (address: string) => ["1", "2", "3"].map((one) => [one, address, `.dot\nline ${one}\n`, "new"]);
   expect(JSON.parse(read.stdout)).toEqual({
     inbox: expected("jane@example.com"),
     folders: { shop: expected("jane+shop@example.com") },
