@@ -1,4 +1,5 @@
-import type { Plugin } from "./plugin.ts";
+import { describe } from "./guard.ts";
+import type { OptionsCheck, Plugin, SchemaResult } from "./plugin.ts";
 import { type Problem, nearest } from "./problems.ts";
 
 /** Options as their schema returns them, or what is wrong with them. Unknown keys are errors. */
@@ -8,7 +9,7 @@ export async function checkOptions(plugin: Plugin, where: string): Promise<{ opt
   if (check === undefined) return { options, problems: [] };
   const problems = unknownKeys(options, check.keys, plugin.name, where);
   const unknown = new Set(problems.map((problem) => problem.where));
-  const result = await check.schema["~standard"].validate(options);
+  const result = await validate(check, options);
   if (result.issues === undefined) return { options: result.value, problems };
   for (const { message, path = [] } of result.issues) {
     const steps = path.map((step) => (typeof step === "object" ? step.key : step));
@@ -24,6 +25,15 @@ export async function checkOptions(plugin: Plugin, where: string): Promise<{ opt
     });
   }
   return { options, problems };
+}
+
+/** A check of the schema's own that throws is an issue like any other. */
+async function validate({ schema }: OptionsCheck<never>, options: unknown): Promise<SchemaResult<unknown>> {
+  try {
+    return await schema["~standard"].validate(options);
+  } catch (error) {
+    return { issues: [{ message: describe(error) }] };
+  }
 }
 
 function unknownKeys(options: unknown, keys: readonly string[], plugin: string, where: string): Problem[] {

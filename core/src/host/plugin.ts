@@ -15,7 +15,8 @@ export interface StandardSchema<Output> {
   };
 }
 
-type SchemaResult<Output> =
+/** What a schema says of a value. */
+export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | {
       readonly issues: readonly {

@@ -7,6 +7,8 @@ interface Entry {
 /** Values with one owner across listeners and generations: opened by the first user, closed with the last. */
 export class SharedValues {
   readonly #entries = new Map<string, Entry>();
+  /** Values on their way out: the next owner comes after the last one has gone. */
+  readonly #closing = new Map<string, Promise<void>>();
 
   /** The value, and the call that gives it back. */
   async take<T>(
@@ -16,7 +18,8 @@ export class SharedValues {
   ): Promise<{ value: T; give: () => Promise<void> }> {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { value: Promise.resolve().then(open), close, users: 0 };
+      const closed = this.#closing.get(key) ?? Promise.resolve();
+      entry = { value: closed.then(open), close, users: 0 };
       this.#entries.set(key, entry);
     }
     entry.users += 1;
@@ -35,6 +38,9 @@ export class SharedValues {
     entry.users -= 1;
     if (entry.users > 0) return;
     this.#entries.delete(key);
-    await entry.close?.((await entry.value) as never);
+    const closing = (async () => entry.close?.((await entry.value) as never))();
+    const over = closing.catch(() => {}).then(() => void this.#closing.delete(key));
+    this.#closing.set(key, over);
+    await closing;
   }
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HeaderSplitter, headerOctets } from "../../src/message/header.ts";
 import { cuts, everyCut, single } from "../support/cuts.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Message, makeField, sameName } from "../../src/message/message.ts";
 import { MessageReceiver } from "../../src/message/receiver.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type BareLineEnds, DotReader, stuff } from "../../src/protocol/body.ts";
 import { joinOctets } from "../../src/protocol/octets.ts";

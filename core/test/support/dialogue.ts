@@ -32,11 +32,11 @@ export interface Dialogue {
   readonly wire: MemoryWire;
   readonly engine: Engine;
   /** Sends lines, each with its CRLF, in one piece. */
-  say(...lines: string[]): void;
+  readonly say: (...lines: string[]) => void;
   /** Sends octets as they are, one character per octet. */
-  send(text: string): void;
+  readonly send: (text: string) => void;
   /** The lines that came since the last time, once there are `count` of them or the connection is closed. */
-  hear(count?: number): Promise<string[]>;
+  readonly hear: (count?: number) => Promise<string[]>;
 }
 
 export async function open(options: MailhostOptions, more: DialogueOptions = {}): Promise<Dialogue> {
