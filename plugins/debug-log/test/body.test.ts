@@ -1,5 +1,5 @@
 import { client, sink } from "@mailhost/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BodyPart, HeaderPart } from "../src/body-part.ts";
 import { type DebugLogOptions, debugLog, readRecord } from "../src/index.ts";
@@ -78,7 +78,9 @@ test("octets come out as they went in, whatever the cuts", () => {
   fc.assert(
     fc.property(fc.array(chunk, { maxLength: 30 }), (chunks) => {
       const whole = Buffer.concat(chunks);
-      expect(shownOf(new BodyPart("T", "all"), chunks)).toEqual({ octets: whole.length, seen: whole });
+      const all = shownOf(new BodyPart("T", "all"), chunks);
+      expect(all.octets).toBe(whole.length);
+      expect(all.seen.equals(whole)).toBe(true);
       expect(shownOf(new BodyPart("T", "off"), chunks)).toEqual({ octets: whole.length, seen: Buffer.alloc(0) });
       const { octets, seen } = shownOf(new BodyPart("T", "headers"), chunks);
       expect(octets).toBe(whole.length);

@@ -79,9 +79,10 @@ describe("identity", () => {
   });
 });
 
+const said = (line: string): DumpRecord => makeRecord(0, "S1", { type: "client", line });
+
 describe("what is held back is bounded", () => {
   const session = { client: { address: "192.0.2.1", port: 1 }, identity: undefined } as Session;
-  const said = (line: string): DumpRecord => makeRecord(0, "S1", { type: "client", line });
 
   test("the oldest go, the first stays, and they are counted", () => {
     const room = new Room({ session: 3000, all: 1_000_000 });

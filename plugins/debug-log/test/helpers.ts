@@ -19,21 +19,20 @@ const decode = (octets: Uint8Array): string => new TextDecoder().decode(octets);
 
 const passwords = new Map([["jane", "tr0ub4dor"]]);
 
+const readPlain = (response: Uint8Array): ReturnType<Mechanism["start"]> => {
+  const [, username = "", password = ""] = decode(response).split("\0");
+  return { credentials: { kind: "password", username, password } };
+};
+
 const plain: Mechanism = {
   name: "PLAIN",
-  start: (initial) => {
-    const read = (response: Uint8Array): ReturnType<Mechanism["start"]> => {
-      const [, username = "", password = ""] = decode(response).split("\0");
-      return { credentials: { kind: "password", username, password } };
-    };
-    return initial === undefined ? { challenge: new Uint8Array(0), next: read } : read(initial);
-  },
+  start: (initial) => (initial === undefined ? { challenge: new Uint8Array(0), next: readPlain } : readPlain(initial)),
 };
 
 const upgrade = (): Step => ({
   go: "upgrade",
   reply: { code: 220, status: "2.0.0", text: "Go ahead" },
-  upgrade: tlsUpgrade({}),
+  upgrade: tlsUpgrade(() => ({})),
 });
 const startTls = last(["ready"], () => ({ value: undefined }), nobody, upgrade);
 

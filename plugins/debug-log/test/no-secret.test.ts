@@ -1,5 +1,5 @@
 import { type Client, client, sink } from "@mailhost/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { debugLog } from "../src/index.ts";
 import { Memory, login, response, traces } from "./helpers.ts";
@@ -118,7 +118,11 @@ describe("no secret in the dump", () => {
   test("any password, however its AUTH is written and cut", () =>
     fc.assert(
       fc.asyncProperty(
-        fc.string({ minLength: 6, maxLength: 40, unit: fc.constantFrom(..."abcXYZ0189!$%&+/=?") }),
+        fc.string({
+          minLength: 6,
+          maxLength: 40,
+          unit: fc.constantFrom("a", "b", "X", "Y", "0", "1", "!", "$", "%", "&", "+", "/", "=", "?"),
+        }),
         fc.constantFrom("AUTH", "auth", " AUTH", "AUTH ", "\tAuth", "AUTH:", "AUTH="),
         fc.constantFrom("PLAIN", "plain", "", "LOGIN", "PLAIN=", "CRAM-MD5"),
         fc.constantFrom(" ", "  ", "\t", "\r\n", "\n", " \r\n", "=", " =\r\n"),
