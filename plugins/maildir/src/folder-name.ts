@@ -28,18 +28,5 @@ export function folderName(text: string, most = longestName, dots = true): strin
 
 const percent = (octet: number): string => `%${octet.toString(16).padStart(2, "0")}`;
 
-/**
- * Lower case, letter by letter. A letter outside ASCII whose lower case is ASCII stays (U+212A, the Kelvin sign):
- * nobody's mail lands in another's mailbox by Unicode folding.
- */
-export const lowerCase = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- telling ASCII from the rest is the purpose
-  text.replace(/[A-Z]+/g, asciiLower).replace(/[^\x00-\x7f]/gu, foldOne);
-
-const asciiLower = (letters: string): string => letters.toLowerCase();
-
-function foldOne(letter: string): string {
-  const lower = letter.toLowerCase();
-  // oxlint-disable-next-line no-control-regex -- see above
-  return /[\x00-\x7f]/.test(lower) ? letter : lower;
-}
+/** Folds A to Z and nothing else, or U+212A would pose as a k: nobody's mail lands in another's mailbox by folding. */
+export const lowerCase = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());

@@ -10,14 +10,14 @@ export interface Naming {
   /** Folders below the root, with `{domain}` and `{local}`. */
   readonly path: string;
   readonly tags: Tags;
-  readonly tagSeparator: string;
+  readonly separator: string;
   readonly caseSensitive: boolean;
 }
 
 export const defaultNaming: Naming = {
   path: "{domain}/{local}",
   tags: "folder",
-  tagSeparator: "+",
+  separator: "+",
   caseSensitive: false,
 };
 
@@ -47,9 +47,9 @@ export function locate(naming: Naming, address: Mailbox): Place {
 /** Cuts at the first separator. Nothing before it, or nothing behind it, is no tag. */
 function splitTag(naming: Naming, { localPart }: Mailbox): { local: string; tag: string | undefined } {
   const whole = naming.caseSensitive ? localPart : lowerCase(localPart);
-  const at = naming.tags === "off" ? -1 : whole.indexOf(naming.tagSeparator);
+  const at = naming.tags === "off" || naming.separator === "" ? -1 : whole.indexOf(naming.separator);
   if (at <= 0) return { local: whole, tag: undefined };
-  const tag = whole.slice(at + naming.tagSeparator.length);
+  const tag = whole.slice(at + naming.separator.length);
   return { local: whole.slice(0, at), tag: tag === "" || naming.tags === "inbox" ? undefined : tag };
 }
 

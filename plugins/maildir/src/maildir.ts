@@ -24,8 +24,8 @@ export interface MaildirOptions {
   readonly path?: string | undefined;
   /** Mail for `jane+tag`: `folder` (the default) puts it into the Maildir++ folder `.tag` of jane's, `inbox` into jane's inbox, `off` into a mailbox of its own. */
   readonly tags?: Tags | undefined;
-  /** What divides a tag from the rest of the local part; `+` unless told otherwise. */
-  readonly tagSeparator?: string | undefined;
+  /** What separates a tag from the rest of the local part; `+` unless told otherwise, `""` for no tags. */
+  readonly separator?: string | undefined;
   /** Jane and jane have a mailbox each. */
   readonly caseSensitive?: boolean | undefined;
   /** Makes a mailbox at the first delivery (the default). Without, mail for a mailbox that does not exist is refused. */
@@ -62,7 +62,7 @@ const schema = v.strictObject({
     ),
   ),
   tags: v.optional(v.picklist(["folder", "inbox", "off"])),
-  tagSeparator: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  separator: v.optional(v.string()),
   caseSensitive: v.optional(v.boolean()),
   create: v.optional(v.boolean()),
   crlf: v.optional(v.boolean()),

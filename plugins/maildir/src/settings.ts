@@ -17,7 +17,7 @@ export const readSettings = (options: MaildirOptions): Settings => ({
   root: resolve(options.root),
   path: options.path ?? defaultNaming.path,
   tags: options.tags ?? defaultNaming.tags,
-  tagSeparator: options.tagSeparator ?? defaultNaming.tagSeparator,
+  separator: options.separator ?? defaultNaming.separator,
   caseSensitive: options.caseSensitive ?? defaultNaming.caseSensitive,
   create: options.create ?? true,
   crlf: options.crlf ?? false,
