@@ -57,7 +57,7 @@ test.skipIf(lacks("mutt") || lacks("script"))("mutt shows every message as it wa
   const rc = join(folder, "muttrc");
   writeFileSync(
     rc,
-    `set pipe_decode=no\nset wait_key=no\nset quit=yes\nset sort=mailbox-order\nset resolve=no\npush '${pipes}<exit>'\n`,
+    `set pipe_decode=no\nset wait_key=no\nset quit=yes\nset sort=mailbox-order\nset resolve=no\npush '<refresh><first-entry>${pipes}<exit>'\n`,
   );
   // mutt wants a terminal: script gives it one
   await run("script", ["-qec", `mutt -n -R -F ${rc} -f ${mailbox()}`, "/dev/null"], "", {
@@ -119,7 +119,7 @@ protocols = imap
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
-mail_location = maildir:${server.root}/%d/%n:INDEX=MEMORY:CONTROL=${base}/control
+mail_location = maildir:${server.root}/%d/%n
 first_valid_uid = ${nobody}
 last_valid_uid = ${nobody}
 passdb {
@@ -140,8 +140,6 @@ service imap-login {
 }
 `,
   );
-  mkdirSync(join(base, "control"));
-  lchownSync(join(base, "control"), nobody, nobody);
   return spawn("dovecot", ["-F", "-c", config], { stdio: "ignore" });
 }
 

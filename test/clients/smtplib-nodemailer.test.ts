@@ -34,7 +34,7 @@ test.skipIf(lacks("python3"))(
       ["big", huge],
     ] as const)
       writeFileSync(join(folder, `${name}.eml`), crlf(octets));
-    const script = join(import.meta.dirname, "smtplib.py");
+    const script = join(import.meta.dirname, "hand-in.py");
     const ports = [server.transfer, server.submission, server.submissions].map(String);
     const sent = await run("python3", [script, ...ports, server.certificate, password, folder]);
     expect(sent.stderr).toBe("");
