@@ -39,6 +39,7 @@ test(`kill -9 at ${rounds} moments loses nothing that was acknowledged`, { timeo
       return false;
     };
     await Promise.all(Array.from({ length: clients }, () => handIn(server.port, endless(sent), over)));
+    server.child.kill("SIGKILL"); // if the clients were refused before that
     await server.exited;
     expect(acknowledged).toBeGreaterThanOrEqual(moment);
     check(root, sent);
@@ -58,7 +59,8 @@ async function start(root: string): Promise<{ child: ChildProcess; port: number;
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   const exited = once(child, "exit");
-  const [line] = await once(child.stdout, "data");
+  const died = exited.then(() => Promise.reject(new Error("the server did not start")));
+  const [line] = await Promise.race([once(child.stdout, "data"), died]);
   return { child, port: Number(String(line)), exited };
 }
 

@@ -113,11 +113,13 @@ function openStore(host: Host, files: Files, settings: Settings): Promise<Store>
   const stop = new AbortController();
   const open = (): Store => {
     const { root, path } = settings;
-    const work = { files, root, depth: path.split("/").length + 1, now: host.clock.now(), signal: stop.signal };
+    const complain = (folder: string, error: unknown): void =>
+      host.log.warn({ err: error, folder }, "could not sweep failed deliveries");
+    const depth = path.split("/").length + 1;
     // Beside the deliveries: a large store takes a while, and nobody waits for it
-    void sweep(work).then(
+    void sweep({ files, root, depth, now: host.clock.now(), signal: stop.signal, complain }).then(
       (removed) => host.log.debug({ root, removed }, "swept failed deliveries"),
-      (error: unknown) => host.log.warn({ err: error, root }, "could not sweep failed deliveries"),
+      (error: unknown) => complain(root, error),
     );
     return new Store(files, settings, host.clock);
   };

@@ -12,6 +12,8 @@ export interface Sweep {
   readonly depth: number;
   readonly now: number;
   readonly signal: AbortSignal;
+  /** Hears of each folder that could not be swept: `lost+found` must not keep the others dirty. */
+  readonly complain: (folder: string, error: unknown) => void;
 }
 
 /**
@@ -33,31 +35,39 @@ export async function sweep(work: Sweep, folder = work.root, level = 0): Promise
 }
 
 /** Folders only: a link is none. */
-async function folderNames({ files }: Sweep, folder: string): Promise<string[]> {
+async function folderNames({ files, complain }: Sweep, folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const entry of await files.opendir(folder)) if (entry.isDirectory()) names.push(entry.name);
   } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
+    if (errorCode(error) !== "ENOENT") complain(folder, error);
   }
   return names;
 }
 
-async function sweepTmp({ files, now, signal }: Sweep, tmp: string): Promise<number> {
+async function sweepTmp(work: Sweep, tmp: string): Promise<number> {
   let removed = 0;
-  for await (const entry of await files.opendir(tmp)) {
-    if (signal.aborted) break;
-    if (!entry.isFile()) continue;
-    const path = join(tmp, entry.name);
-    try {
-      const { atimeMs, mtimeMs } = await files.lstat(path);
-      const stale = now - Math.max(atimeMs, mtimeMs) > staleAfter;
-      if (!stale && !isOrphan(entry.name)) continue;
-      await files.unlink(path);
-      removed += 1;
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
+  try {
+    for await (const entry of await work.files.opendir(tmp)) {
+      if (work.signal.aborted) break;
+      if (entry.isFile() && (await sweepFile(work, tmp, entry.name))) removed += 1;
     }
+  } catch (error) {
+    work.complain(tmp, error);
   }
   return removed;
+}
+
+async function sweepFile({ files, now }: Sweep, tmp: string, name: string): Promise<boolean> {
+  const path = join(tmp, name);
+  try {
+    const { atimeMs, mtimeMs } = await files.lstat(path);
+    const stale = now - Math.max(atimeMs, mtimeMs) > staleAfter;
+    if (!stale && !isOrphan(name)) return false;
+    await files.unlink(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false; // its delivery went on, or somebody else swept
+    throw error;
+  }
 }

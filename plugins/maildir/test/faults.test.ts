@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import * as promises from "node:fs/promises";
 import { join } from "node:path";
 import { defer, definePlugin } from "@mailhost/core";
+import { TestClock } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import type { Files } from "../src/files.ts";
 import { mailboxPath } from "../src/index.ts";
@@ -146,6 +147,7 @@ test("a mailbox that vanishes before the commit is no 250", async () => {
 
 test("the deadline ends the writing and cleans up", async () => {
   const root = await emptyFolder();
+  const clock = new TestClock(Date.now());
   let release: (() => void) | undefined;
   const files = failing({}, (file) => {
     const write = file.write.bind(file);
@@ -155,10 +157,12 @@ test("the deadline ends the writing and cleans up", async () => {
       return write(octets, at);
     }) as typeof file.write; // of its overloads the one in use
   });
-  const plugins = storing({ root }, maildirOn(files));
-  const server = await serve({ ...plugins, timeouts: { delivery: 50 } });
+  const server = await serve({ ...storing({ root }, maildirOn(files)), timeouts: { delivery: 50 }, clock });
   const client = await new Client(server).greet();
-  expect(await client.deliver(["jane@example.com"], "Subject: late\r\n\r\nlate")).toMatch(/^451 /);
+  const reply = client.deliver(["jane@example.com"], "Subject: late\r\n\r\nlate");
+  await expect.poll(() => release).toBeDefined();
+  clock.advance(50);
+  expect(await reply).toMatch(/^451 /);
   expect(filesBelow(root)).toHaveLength(1);
   release?.();
   client.leave();

@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from "node:fs";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import maildirDefault, { type MaildirOptions, maildir, mailboxPath } from "../src/index.ts";
-import { emptyFolder, everybody, filesBelow, quietLog, serve, stored, storing } from "./server.ts";
+import { Client, emptyFolder, everybody, filesBelow, quietLog, serve, stored, storing } from "./server.ts";
 
 const greeting = `
   S: 220 *
@@ -210,6 +210,17 @@ const sized = (size: number, reply: string): string => `${greeting}
   S: ${reply}
   C: RSET
   S: 250 *`;
+
+test("a root that is gone is no reason to refuse for good", async () => {
+  const root = await emptyFolder();
+  const server = await serve(storing({ root, create: false }));
+  await rm(root, { recursive: true });
+  const client = await new Client(server).greet();
+  expect(await client.deliver(["jane@example.com"], "Subject: hello\r\n\r\nHello.")).toBe(
+    "451 4.3.0 Temporary local problem",
+  );
+  client.leave();
+});
 
 describe("quota", () => {
   test("a full mailbox is refused at RCPT, its folders count", async () => {

@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { TestClock } from "@mailhost/testkit";
 import { expect, test } from "vitest";
+import type { Files } from "../src/files.ts";
 import { sweep } from "../src/sweep.ts";
 import { uniqueName } from "../src/unique-name.ts";
 import { emptyFolder, filesBelow, serve, storing } from "./server.ts";
@@ -22,8 +23,10 @@ async function leave(path: string, hoursOld: number): Promise<void> {
   await utimes(path, at, at);
 }
 
-const run = (root: string, now = Date.now()): Promise<number> =>
-  sweep({ files: promises, root, depth: 3, now, signal: new AbortController().signal });
+const run = (root: string, now = Date.now(), files: Files = promises, complaints: string[] = []): Promise<number> => {
+  const complain = (folder: string): void => void complaints.push(folder.slice(root.length + 1));
+  return sweep({ files, root, depth: 3, now, signal: new AbortController().signal, complain });
+};
 
 test("what is older than 36 hours goes, from folders of tags too, and nothing else", async () => {
   const root = await emptyFolder();
@@ -81,4 +84,21 @@ test("a server sweeps when it starts, by its own clock", async () => {
   await leave(join(tmp, "left"), 0);
   await serve({ ...storing({ root }), clock: new TestClock(Date.now() + 37 * hours) });
   await expect.poll(() => filesBelow(tmp)).toEqual([]);
+});
+
+const denied = (): Promise<never> => Promise.reject(Object.assign(new Error("EACCES"), { code: "EACCES" }));
+
+test("a folder that cannot be read does not keep the others dirty", async () => {
+  const root = await emptyFolder();
+  await mkdir(join(root, "lost+found"));
+  for (const domain of ["example.com", "example.org", "example.net"])
+    await leave(join(await makeMaildir(join(root, domain, "jane")), "tmp", "old"), 37);
+  const files: Files = {
+    ...promises,
+    opendir: (path) => (String(path).endsWith("lost+found") ? denied() : promises.opendir(path)),
+    unlink: (path) => (String(path).includes("example.org") ? denied() : promises.unlink(path)),
+  };
+  const complaints: string[] = [];
+  expect(await run(root, Date.now(), files, complaints)).toBe(2);
+  expect(complaints.toSorted()).toEqual(["example.org/jane/tmp", "lost+found"]);
 });
