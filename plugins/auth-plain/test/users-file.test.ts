@@ -114,7 +114,7 @@ test("changes by several processes lose none, and one that is killed leaves a wh
   );
   const run = (from: string, count: number) =>
     fork(program, [path, from, String(count)], {
-      execArgv: ["-C", "@mailhost/source", "--import", import.meta.resolve?.("tsx") ?? "tsx"],
+      execArgv: ["-C", "@mailhost/source", "--import", "tsx"],
     });
   const ends = [run("a", 10), run("b", 10), run("c", 10)].map(
     (child) => new Promise((resolve) => child.once("exit", resolve)),

@@ -146,6 +146,30 @@ test.each(["TLSv1.2", "TLSv1.3"] as const)(
   },
 );
 
+test.each(["TLSv1.2", "TLSv1.3"] as const)("a session is resumed over %s under a name of its own", async (version) => {
+  const port = await serve({ ...files, sni: { "mail.example.com": await makeFiles(folder, "mail.example.com") } });
+  const asked = { servername: "mail.example.com", minVersion: version, maxVersion: version };
+  const first = await Client.secured(port, asked);
+  const ticket = new Promise<Buffer>((resolve) => first.tls.once("session", resolve));
+  await first.ask("EHLO client.test");
+  const session = version === "TLSv1.2" ? first.tls.getSession() : await ticket;
+  const again = await Client.secured(port, { ...asked, session });
+  expect(again.tls.isSessionReused()).toBe(true);
+  expect((await Client.secured(port, asked)).subject).toBe("mail.example.com");
+});
+
+test("a client that renegotiates gets nothing computed for it", async () => {
+  const port = await serve(files);
+  const client = await Client.secured(port, { maxVersion: "TLSv1.2" });
+  const refused = await new Promise<Error | null>((resolve) => {
+    client.tls.once("error", resolve);
+    client.tls.once("close", () => resolve(new Error("closed")));
+    client.tls.renegotiate({}, resolve);
+  });
+  expect(refused).toBeInstanceOf(Error);
+  expect(await (await Client.secured(port)).ask("NOOP")).toMatch(/^250/);
+});
+
 test("a command injected behind STARTTLS never runs", async () => {
   const port = await serve(files);
   for (const injected of ["EHLO evil.test\r\n", "R", "\r\n"]) {
