@@ -54,6 +54,16 @@ test("holds the dialogue three ways, each with a server of its own", async () =>
   expect(made).toBe(3);
 });
 
+/** Another server greets in one of the three ways. */
+const inOneWay = (wanted: number): Promise<void> => {
+  let made = 0;
+  const options = (): TranscriptOptions => {
+    made += 1;
+    return { plugins: plugins(), name: made === wanted ? "other.example.com" : "mx.example.com" };
+  };
+  return transcript(options, "S: 220 mx.example.com ESMTP");
+};
+
 describe("a transcript fails", () => {
   test("on a wrong reply, and shows the dialogue and the way it was held", async () => {
     expect(await failureOf("S: 220 *\nC: HELO client.test\nS: 550 *")).toBe(
@@ -107,14 +117,6 @@ describe("a transcript fails", () => {
   });
 
   test("in one way of cutting only, and says in which", async () => {
-    const inOneWay = (wanted: number): Promise<void> => {
-      let made = 0;
-      const options = (): TranscriptOptions => {
-        made += 1;
-        return { plugins: plugins(), name: made === wanted ? "other.example.com" : "mx.example.com" };
-      };
-      return transcript(options, "S: 220 mx.example.com ESMTP");
-    };
     await expect(inOneWay(1)).rejects.toThrow("Held line by line:");
     await expect(inOneWay(2)).rejects.toThrow("Held in pipelined groups:");
     await expect(inOneWay(3)).rejects.toThrow("Held octet by octet:");
