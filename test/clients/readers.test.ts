@@ -53,14 +53,14 @@ function expectAll(read: readonly Buffer[]): void {
 test.skipIf(lacks("mutt") || lacks("script"))("mutt shows every message as it was sent", async () => {
   const out = join(folder, "mutt");
   mkdirSync(out);
-  const pipes = samples.map((_, index) => `<pipe-message>cat > ${out}/${index}.eml<enter><next-undeleted>`).join("");
   const rc = join(folder, "muttrc");
+  const pipe = `<tag-pattern>~A<enter><tag-prefix><pipe-message>cat > $(mktemp ${out}/XXXXXX)<enter><exit>`;
   writeFileSync(
     rc,
-    `set pipe_decode=no\nset wait_key=no\nset quit=yes\nset sort=mailbox-order\nset resolve=no\npush '<refresh><first-entry>${pipes}<exit>'\n`,
+    `set pipe_decode=no\nset pipe_split=yes\nset wait_key=no\nset quit=yes\nset folder=${folder}\npush '${pipe}'\n`,
   );
   // mutt wants a terminal: script gives it one
-  await run("script", ["-qec", `mutt -n -R -F ${rc} -f ${mailbox()}`, "/dev/null"], "", {
+  await run("script", ["-qec", `mutt -n -R -F ${rc} -f ${mailbox()}`, "/dev/null"], null, {
     TERM: "vt100",
     HOME: folder,
     COLUMNS: "80",

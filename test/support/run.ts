@@ -7,11 +7,11 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a program to its end without blocking the server in this process. Rejects after `seconds`. */
+/** Runs a program to its end without blocking the server in this process; it is killed after `seconds`. `null` leaves its input open. */
 export function run(
   program: string,
   args: readonly string[],
-  input: string | Buffer = "",
+  input: string | Buffer | null = "",
   env: NodeJS.ProcessEnv = {},
   seconds = 60,
 ): Promise<Ran> {
@@ -30,6 +30,6 @@ export function run(
     child.on("close", (code) =>
       resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
     );
-    child.stdin.end(input);
+    if (input !== null) child.stdin.end(input);
   });
 }
