@@ -46,7 +46,8 @@ const mailbox = (): string => join(server.root, "example.com", "reader");
 
 /** Readers may give the messages in any order. */
 function expectAll(read: readonly Buffer[]): void {
-  const sizes = (list: readonly Buffer[]): string[] => list.map((octets) => octets.toString("base64")).toSorted();
+  const sizes = (list: readonly Buffer[]): string[] =>
+    list.map((octets) => `${octets.length} ${createHash("sha256").update(octets).digest("hex")}`).toSorted();
   expect(sizes(read.map((octets) => belowTrace(octets)))).toEqual(sizes(samples));
 }
 
@@ -57,7 +58,7 @@ test.skipIf(lacks("mutt") || lacks("script"))("mutt shows every message as it wa
   const pipe = `<tag-pattern>~A<enter><tag-prefix><pipe-message>cat > $(mktemp ${out}/XXXXXX)<enter><exit>`;
   writeFileSync(
     rc,
-    `set pipe_decode=no\nset pipe_split=yes\nset wait_key=no\nset quit=yes\nset folder=${folder}\npush '${pipe}'\n`,
+    `set pipe_decode=no\nset pipe_split=yes\nset pipe_sep=""\nset wait_key=no\nset quit=yes\nset folder=${folder}\npush '${pipe}'\n`,
   );
   // mutt wants a terminal: script gives it one
   await run("script", ["-qec", `mutt -n -R -F ${rc} -f ${mailbox()}`, "/dev/null"], null, {
