@@ -18,7 +18,7 @@ export interface ScryptCost {
 }
 
 /** 32 MiB and some 0.2 s: of the settings OWASP holds equal, the one that needs least memory. */
-export const defaultCost: ScryptCost = { ln: 15, r: 8, p: 3 };
+const defaultCost: ScryptCost = { ln: 15, r: 8, p: 3 };
 
 /** What one check may take: a hash in the file must not be able to stop the server. */
 const mostMemory = 256 * 1024 * 1024;

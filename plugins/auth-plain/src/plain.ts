@@ -1,10 +1,10 @@
 import { type Exchange, type Reply, replies } from "@mailhost/core";
 
 /** RFC 4616 §2 does not say how a malformed message is answered; RFC 4954 §4 has 501 for what cannot be read. */
-export const malformed: Reply = { code: 501, status: "5.5.2", text: "Malformed PLAIN message" };
+const malformed: Reply = { code: 501, status: "5.5.2", text: "Malformed PLAIN message" };
 
 /** The same as for a wrong password: nothing is learnt from it. */
-export const invalid: Reply = replies.badCredentials;
+const invalid: Reply = replies.badCredentials;
 
 // BOM kept: it would be part of the password
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
