@@ -93,9 +93,7 @@ export class Folders {
     const path = join(mailbox, name);
     const known = this.#durable.has(path) || (await this.#inode(path)) !== undefined;
     if (!known && (await this.#hasTooMany(mailbox))) return mailbox;
-    const before = made.length;
-    await this.#step(path, true, made);
-    if (made.length > before) await this.#markSubfolder(join(path, "maildirfolder"), made);
+    if (await this.#step(path, true, made)) await this.#markSubfolder(join(path, "maildirfolder"), made);
     return path;
   }
 
@@ -113,33 +111,37 @@ export class Folders {
     await file.close();
   }
 
-  async #step(path: string, mayMake: boolean, made: Made, kind: "folder" | "part" = "folder"): Promise<void> {
+  /** One folder on the way. True when this call made it. */
+  async #step(path: string, mayMake: boolean, made: Made, kind: "folder" | "part" = "folder"): Promise<boolean> {
     let inode = await this.#inode(path);
+    let isNew = false;
     if (inode === undefined) {
       if (!mayMake) throw new MissingMailbox(`there is no mailbox ${path}`);
-      await this.#make(path, made, kind);
+      isNew = await this.#make(path, made, kind);
       inode = await this.#inode(path);
     }
-    if (inode === undefined || this.#durable.get(path) === inode) return;
+    if (inode === undefined || this.#durable.get(path) === inode) return isNew;
     // Somebody else may have made it a moment ago and not have got to this
     if (this.#options.fsync) await syncFolder(this.#files, dirname(path));
     if (this.#durable.size >= mostRemembered) this.#durable.clear();
     this.#durable.set(path, inode);
+    return isNew;
   }
 
-  async #make(path: string, made: Made, kind: "folder" | "part"): Promise<void> {
+  async #make(path: string, made: Made, kind: "folder" | "part"): Promise<boolean> {
     const { folderMode } = this.#options;
     this.#durable.delete(path); // inodes are used again
     try {
       await this.#files.mkdir(path, folderMode);
     } catch (error) {
-      if (errorCode(error) === "EEXIST") return;
+      if (errorCode(error) === "EEXIST") return false;
       if (errorCode(error) === "ENOENT") this.#root = undefined; // the root itself may be gone
       throw error;
     }
     made.push({ kind, path });
     // The umask took from the mode what was asked for
     if (folderMode !== 0o700) await this.#files.chmod(path, folderMode);
+    return true;
   }
 
   /** Inode of a folder, undefined when there is nothing. Rejects when it is a link or a file. */

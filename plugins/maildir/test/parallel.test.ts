@@ -76,6 +76,18 @@ test("a hundred recipients get their copies", async () => {
   expect(filesBelow(root)).toHaveLength(100);
 });
 
+test("a folder that is there already, among many mailboxes that are not", async () => {
+  const root = await emptyFolder();
+  const server = await serve(storing({ root }));
+  const client = await new Client(server).greet();
+  const tagged = upTo(10).map((number) => `jane+${number}@example.com`);
+  expect(await client.deliver(tagged, hello(1))).toMatch(/^250 /);
+  const recipients = tagged.flatMap((one, number) => [one, `user${number}+tag@example.com`]);
+  expect(await client.deliver(recipients, hello(2))).toMatch(/^250 /);
+  client.leave();
+  for (const one of tagged) expect(subjects(stored(mailboxPath(root, one)))).toEqual([1, 2]);
+});
+
 test("a listener for each port, one store", async () => {
   const root = await emptyFolder();
   const server = await serve({
