@@ -88,6 +88,21 @@ describe("files", () => {
   });
 });
 
+const withFile = (path: string): MailhostOptions => ({
+  name: "mx.example.com",
+  plugins: [sink(), debugLog({ text: false, ndjson: path })],
+});
+
+test("a reload that cannot open its file keeps the old one in force", async () => {
+  const ndjson = join(folder, "dialogue.ndjson");
+  const server = await mailhost(withFile(ndjson)).prepare();
+  await expect(server.reload(withFile(join(folder, "missing/dialogue.ndjson")))).rejects.toThrow("Create its folder");
+  const speaker = new Client(server);
+  await speaker.reply();
+  await speaker.close();
+  expect(linesOf(ndjson).length).toBeGreaterThan(2);
+});
+
 async function waitFor(holds: () => boolean): Promise<void> {
   for (let turn = 0; turn < 1000 && !holds(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -1,3 +1,4 @@
+import { definePlugin, tlsUpgrade } from "@mailhost/core";
 import { client, sink } from "@mailhost/testkit";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -167,6 +168,43 @@ const dump = async (options: Parameters<typeof debugLog>[0]): Promise<string[]> 
   return ndjson.lines;
 };
 const gapsOf = async (lines: readonly string[]): Promise<readonly string[] | undefined> => (await all(lines))[0]?.gaps;
+
+/** What may stand before the banner: four octets that name a client, as PROXY would, or TLS. */
+const preamble = (kind: "read" | "upgrade") =>
+  definePlugin({
+    name: "preamble",
+    version: "1.0.0",
+    core: "^1.0.0",
+    apply(host) {
+      host.extend({
+        preamble:
+          kind === "upgrade"
+            ? { kind, upgrade: tlsUpgrade(() => ({})) }
+            : { kind, octets: 4, read: () => ({ used: 4, client: { address: "203.0.113.9", port: 9 } }) },
+      });
+    },
+  })();
+
+const recordBehind = async (kind: "read" | "upgrade"): Promise<Dialogue | undefined> => {
+  const ndjson = new Memory();
+  const speaker = await client({ plugins: [sink(), preamble(kind), debugLog({ text: false, ndjson })] });
+  if (kind === "read") speaker.send(new TextEncoder().encode("HI!\n"));
+  await speaker.reply();
+  await speaker.close();
+  return (await all(ndjson.lines))[0];
+};
+
+describe("what stands before the banner", () => {
+  test("a client that an intermediary names", async () => {
+    expect(await recordBehind("read")).toMatchObject({ client: { address: "203.0.113.9", port: 9 }, gaps: [] });
+  });
+
+  test("TLS from the first octet", async () => {
+    const dialogue = await recordBehind("upgrade");
+    expect(dialogue?.steps[0]).toEqual({ does: "secure", protocol: "TLSv1.3", heard: 0 });
+    expect(dialogue?.steps[1]?.does).toBe("leave");
+  });
+});
 
 describe("a dump that is not whole", () => {
   test("says so", async () => {
