@@ -25,8 +25,9 @@ export class Tally {
     return ++this.#errors >= this.#limits.errors ? replies.tooManyErrors : undefined;
   }
 
+  /** An unknown command is an error too, which is counted apart. */
   unknownCommand(): Reply | undefined {
-    return ++this.#unknown >= this.#limits.unknownCommands ? replies.tooManyUnknown : this.error();
+    return ++this.#unknown >= this.#limits.unknownCommands ? replies.tooManyUnknown : undefined;
   }
 
   authFailure(): Reply | undefined {

@@ -139,14 +139,12 @@ describe("two phases", () => {
   test("only its owner stages a transport; what another stages is aborted", async () => {
     const diary: Diary = [];
     const intruder = plugin("intruder", ({ hooks }) =>
-      hooks.queue
-        .for("a")
-        .tap("intruder", (delivery) =>
-          delivery.stage({
-            commit: () => void diary.push("intruder commits"),
-            abort: () => void diary.push("intruder aborts"),
-          }),
-        ),
+      hooks.queue.for("a").tap("intruder", (delivery) =>
+        delivery.stage({
+          commit: () => void diary.push("intruder commits"),
+          abort: () => void diary.push("intruder aborts"),
+        }),
+      ),
     );
     const quiet = transport(diary, { name: "a", tap: () => {} });
     expect((await deliver([quiet, intruder], ["x@a.test"])).reply).toBe("451 4.3.5 Nobody took the message");

@@ -87,10 +87,18 @@ describe("a greeting", () => {
       S: 503 5.5.1 Bad sequence of commands
     `));
 
-  test.each(["vm", "msg-1.eml", "[127.0.0.1]", "[IPv6:::1]", "192.0.2.1", "my_host", "a(b", "b\u00fccher.example", "-"])(
-    "takes the name %s",
-    (name) =>
-      hold(`
+  test.each([
+    "vm",
+    "msg-1.eml",
+    "[127.0.0.1]",
+    "[IPv6:::1]",
+    "192.0.2.1",
+    "my_host",
+    "a(b",
+    "b\u00fccher.example",
+    "-",
+  ])("takes the name %s", (name) =>
+    hold(`
         C: HELO ${name}
         S: 250 mx.example.com
       `),

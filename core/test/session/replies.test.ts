@@ -27,20 +27,24 @@ const auth = (...lines: string[]): Provocation => say({ plugins: [sink(), words(
 const judge = (apply: Parameters<typeof plugin>[1]): Plugin => plugin("judge", apply);
 const rcpt = (...plugins: Plugin[]): Provocation => say({ plugins }, ...opened, "RCPT TO:<joe@example.com>");
 
-const late = (milliseconds: number, timeouts: MailhostOptions["timeouts"]): Provocation => async () => {
-  const clock = new TestClock();
-  const held = await open({ plugins: [sink()], clock, ...(timeouts === undefined ? {} : { timeouts }) });
-  await held.hear(1);
-  clock.advance(milliseconds);
-  return held.hear(1);
-};
+const late =
+  (milliseconds: number, timeouts: MailhostOptions["timeouts"]): Provocation =>
+  async () => {
+    const clock = new TestClock();
+    const held = await open({ plugins: [sink()], clock, ...(timeouts === undefined ? {} : { timeouts }) });
+    await held.hear(1);
+    clock.advance(milliseconds);
+    return held.hear(1);
+  };
 
-const crowd = (limits: MailhostOptions["limits"]): Provocation => async () => {
-  const { port } = await listening({ plugins: [sink()], ...(limits === undefined ? {} : { limits }) });
-  const first = connect(port);
-  await first.hear(1);
-  return connect(port).hear(1);
-};
+const crowd =
+  (limits: MailhostOptions["limits"]): Provocation =>
+  async () => {
+    const { port } = await listening({ plugins: [sink()], ...(limits === undefined ? {} : { limits }) });
+    const first = connect(port);
+    await first.hear(1);
+    return connect(port).hear(1);
+  };
 
 const route = (...routes: { transport: string; nexthop?: string }[]): Plugin =>
   plugin("route", ({ hooks }) =>
@@ -130,7 +134,12 @@ const provocations: Record<keyof typeof replies, Provocation> = {
     "RCPT TO:<joe@example.com>",
     "RCPT TO:<jack@example.com>",
   ),
-  tooManyRecipients: say({ limits: { recipients: 1 } }, ...opened, "RCPT TO:<joe@example.com>", "RCPT TO:<jack@example.com>"),
+  tooManyRecipients: say(
+    { limits: { recipients: 1 } },
+    ...opened,
+    "RCPT TO:<joe@example.com>",
+    "RCPT TO:<jack@example.com>",
+  ),
   tooManyTransactions: say({ limits: { transactions: 1 } }, ...opened, "RSET", "MAIL FROM:<>"),
   tooBig: ready(`MAIL FROM:<> SIZE=${defaultLimits.messageOctets + 1}`),
   headerTooBig: body({}, ...Array.from({ length: 300 }, () => `A: ${"x".repeat(1000)}`)),

@@ -8,7 +8,9 @@ const challenge = (words: string, next: (response: string) => Exchange): Exchang
 });
 const credentials = (word: string): Exchange => {
   const [username = "", password = ""] = word.split(" ");
-  return username === "" ? { refuse: reject("No name").reply } : { credentials: { kind: "password", username, password } };
+  return username === ""
+    ? { refuse: reject("No name").reply }
+    : { credentials: { kind: "password", username, password } };
 };
 
 /** A mechanism with an initial response: `name password`. */
@@ -24,16 +26,25 @@ const xtwice: Mechanism = {
 };
 
 /** A mechanism for TLS only. */
-const xsecret: Mechanism = { name: "XSECRET", offered: ({ tls }) => tls !== undefined, start: () => credentials("jane open") };
+const xsecret: Mechanism = {
+  name: "XSECRET",
+  offered: ({ tls }) => tls !== undefined,
+  start: () => credentials("jane open"),
+};
 /** A mechanism that is switched off under TLS. */
-const xclear: Mechanism = { name: "XCLEAR", offered: ({ tls }) => tls === undefined, start: () => credentials("jane open") };
+const xclear: Mechanism = {
+  name: "XCLEAR",
+  offered: ({ tls }) => tls === undefined,
+  start: () => credentials("jane open"),
+};
 
 /** Knows jane, whose password is `open`. */
 export const words = (mechanisms: readonly Mechanism[] = [xword, xtwice, xsecret, xclear]): Plugin =>
   plugin("words", (host) => {
     host.extend({ mechanisms });
     host.hooks.auth.tap("words", (sent) => {
-      if (sent.kind === "password" && sent.username === "jane" && sent.password === "open") sent.identify({ name: "jane" });
+      if (sent.kind === "password" && sent.username === "jane" && sent.password === "open")
+        sent.identify({ name: "jane" });
     });
   });
 

@@ -6,7 +6,13 @@ import { recorder } from "./dialogue.ts";
 /** A server that listens on a free port of 127.0.0.1. */
 export async function listening(options: MailhostOptions): Promise<{ server: Mailhost; port: number }> {
   const timeouts = { drain: 500, ...options.timeouts };
-  const server = mailhost({ name: "mx.example.com", log: recorder(), listeners: [{ host: "127.0.0.1", port: 0 }], ...options, timeouts });
+  const server = mailhost({
+    name: "mx.example.com",
+    log: recorder(),
+    listeners: [{ host: "127.0.0.1", port: 0 }],
+    ...options,
+    timeouts,
+  });
   onTestFinished(() => server.close());
   await server.listen();
   return { server, port: server.addresses[0]?.port ?? 0 };
