@@ -34,6 +34,7 @@ export class Copy {
   #folder = "";
   #octets = 0;
   #moved = false;
+  #held = false;
 
   /** `made` takes the folders that are made for this copy. */
   constructor(files: Files, folders: Folders, options: CopyOptions, place: Place, milliseconds: number, made: Made) {
@@ -48,6 +49,7 @@ export class Copy {
   /** Writes the copy where no reader looks, and makes it durable. Rejects with the file system's error, or with why `signal` aborted. */
   async write(content: CopyContent, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    this.#hold();
     const file = await this.#open();
     try {
       const { fileMode, fsync } = this.#options;
@@ -105,9 +107,24 @@ export class Copy {
 
   /** Leaves no file behind, in `tmp` or in `new`. */
   async remove(): Promise<void> {
-    if (this.#folder === "") return;
-    await removeFile(this.#files, this.#tmp);
-    if (this.#moved) await removeFile(this.#files, this.path);
+    try {
+      if (this.#folder === "") return;
+      await removeFile(this.#files, this.#tmp);
+      if (this.#moved) await removeFile(this.#files, this.path);
+    } finally {
+      this.release(false);
+    }
+  }
+
+  #hold(): void {
+    this.#folders.hold(this.place);
+    this.#held = true;
+  }
+
+  /** The copy is where it stays, or gone. */
+  release(used: boolean): void {
+    if (this.#held) this.#folders.release(this.place, used);
+    this.#held = false;
   }
 
   get newFolder(): string {

@@ -156,6 +156,7 @@ export class MaildirDelivery {
       await this.#abandon();
       throw error;
     }
+    for (const copy of this.#copies) copy.release(true);
     this.#releaseRoom();
   }
 

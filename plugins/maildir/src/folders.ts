@@ -18,6 +18,9 @@ export interface FoldersOptions {
 /** What was made on the way to a place, in order. A part is `cur`, `new` or `tmp`. */
 export type Made = { readonly kind: "folder" | "part" | "file"; readonly path: string }[];
 
+/** What makes a folder a Maildir. `tmp` last: it is the first to go again, unless another process writes there. */
+const parts = ["cur", "new", "tmp"];
+
 /** The mailbox does not exist and may not be made. */
 export class MissingMailbox extends Error {
   override readonly name = "MissingMailbox";
@@ -29,6 +32,11 @@ export class Folders {
   readonly #options: FoldersOptions;
   /** Folders whose entry in their parent is known to be on disk, with their inode. */
   readonly #durable = new Map<string, number>();
+  /** Copies on their way into a folder. */
+  readonly #users = new Map<string, number>();
+  /** Folders that were made here and hold no mail yet: they alone may go again. */
+  readonly #fresh = new Set<string>();
+  #unmaking: Promise<void> = Promise.resolve();
   #root: Promise<void> | undefined;
 
   constructor(files: Files, options: FoldersOptions) {
@@ -36,11 +44,32 @@ export class Folders {
     this.#options = options;
   }
 
+  /** Keeps the folders of a place from being unmade, until `release`. Comes before `open`. */
+  hold(place: Place): void {
+    for (const path of this.#pathsTo(place)) this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
+  }
+
+  /** Ends `hold`. With `used` there is mail now, and the folders stay. */
+  release(place: Place, used: boolean): void {
+    for (const path of this.#pathsTo(place)) {
+      const users = (this.#users.get(path) ?? 1) - 1;
+      if (users === 0) this.#users.delete(path);
+      else this.#users.set(path, users);
+      if (used) for (const one of [path, ...parts.map((name) => join(path, name))]) this.#fresh.delete(one);
+    }
+  }
+
+  #pathsTo({ steps, subfolder }: Place): string[] {
+    let path = this.#options.root;
+    return [...steps, ...(subfolder === undefined ? [] : [subfolder])].map((step) => (path = join(path, step)));
+  }
+
   /**
    * The Maildir of a place, made where it is missing, all of it durable. What this call made is added to `made`,
    * also when it rejects. Thirty deliveries may race here. Rejects with MissingMailbox, or the file system's error.
    */
   async open(place: Place, made: Made): Promise<string> {
+    await this.#unmaking;
     const { create } = this.#options;
     // A missing root is a disk that is not mounted, not a mailbox that does not exist
     if (create) await this.#openRoot();
@@ -54,22 +83,29 @@ export class Folders {
     return subfolder;
   }
 
-  /** `tmp` last: it is the first to go again, unless somebody writes there. */
   async #openParts(maildir: string, made: Made): Promise<void> {
-    for (const name of ["cur", "new", "tmp"]) await this.#step(join(maildir, name), true, made, "part");
+    for (const name of parts) await this.#step(join(maildir, name), true, made, "part");
   }
 
-  /** Removes what was made for nothing. A Maildir that somebody else uses by now stays whole. */
-  async unmake(made: Made): Promise<void> {
-    const used = new Set<string>();
+  /** Removes what was made for nothing, unless another copy uses it. Nobody opens a folder meanwhile. */
+  unmake(made: Made): Promise<void> {
+    if (made.length > 0) this.#unmaking = this.#unmaking.then(() => this.#removeUnused(made));
+    return this.#unmaking;
+  }
+
+  async #removeUnused(made: Made): Promise<void> {
+    const kept = new Set<string>(); // by another process: its Maildir stays whole
     for (const { kind, path } of made.toReversed()) {
-      if (kind === "part" && used.has(dirname(path))) continue;
+      const folder = kind === "folder" ? path : dirname(path);
+      if (this.#users.has(folder) || !this.#fresh.has(kind === "file" ? folder : path)) continue;
+      if (kind === "part" && kept.has(folder)) continue;
       try {
         await (kind === "file" ? removeFile(this.#files, path) : this.#files.rmdir(path));
         this.#durable.delete(path);
       } catch {
-        used.add(dirname(path)); // not empty, or gone
+        kept.add(folder); // not empty, or gone
       }
+      this.#fresh.delete(path);
     }
   }
 
@@ -139,6 +175,7 @@ export class Folders {
       throw error;
     }
     made.push({ kind, path });
+    this.#fresh.add(path);
     // The umask took from the mode what was asked for
     if (folderMode !== 0o700) await this.#files.chmod(path, folderMode);
     return true;

@@ -1,4 +1,6 @@
+import { readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { defer, definePlugin } from "@mailhost/core";
 import { expect, test } from "vitest";
 import { maildir, mailboxPath } from "../src/index.ts";
 import { Client, emptyFolder, everybody, filesBelow, quietLog, serve, stored, storing } from "./server.ts";
@@ -86,6 +88,31 @@ test("a folder that is there already, among many mailboxes that are not", async 
   expect(await client.deliver(recipients, hello(2))).toMatch(/^250 /);
   client.leave();
   for (const one of tagged) expect(subjects(stored(mailboxPath(root, one)))).toEqual([1, 2]);
+});
+
+test("deliveries that are taken back do not disturb those that are not", async () => {
+  const base = await emptyFolder();
+  let calls = 0;
+  const everySecond = definePlugin({
+    name: "every-second",
+    version: "1.0.0",
+    core: "^1.0.0",
+    after: ["maildir"],
+    apply: (host) =>
+      host.hooks.queue.for("maildir").tap("refuse", () => ((calls += 1) % 2 === 0 ? defer("Not now") : undefined)),
+  })();
+  for (const round of upTo(10)) {
+    const root = `${base}/${round}`;
+    const server = await serve({ plugins: [...storing({ root }).plugins, everySecond], log: quietLog });
+    const sessions = await Promise.all(upTo(20).map(() => new Client(server).greet()));
+    const replies = await Promise.all(sessions.map((one, number) => one.deliver(["jane@example.com"], hello(number))));
+    for (const session of sessions) session.leave();
+    const taken = upTo(20).filter((number) => replies[number]?.startsWith("250"));
+    expect(replies.filter((reply) => reply === "451 4.7.1 Not now")).toHaveLength(10);
+    expect(taken).toHaveLength(10);
+    expect(subjects(stored(mailboxPath(root, "jane@example.com")))).toEqual(taken);
+    expect(readdirSync(mailboxPath(root, "jane@example.com")).toSorted()).toEqual(["cur", "new", "tmp"]);
+  }
 });
 
 test("a listener for each port, one store", async () => {
