@@ -72,13 +72,13 @@ test("<> is accepted", () => {
   );
 });
 
-describe("no handler configured is a start-up error, not a crash", () => {
-  const problemsOf = (server: ReturnType<typeof mailhost>) =>
-    server.listen(0, "127.0.0.1").then(
-      () => [],
-      (error: unknown) => error,
-    );
+const problemsOf = (server: ReturnType<typeof mailhost>) =>
+  server.listen(0, "127.0.0.1").then(
+    () => [],
+    (error: unknown) => error,
+  );
 
+describe("no handler configured is a start-up error, not a crash", () => {
   test("a mux without a route", async () => {
     expect(await problemsOf(mailhost({ plugins: [mux({})] }))).toMatchObject({
       name: "ConfigurationError",
@@ -96,16 +96,16 @@ describe("no handler configured is a start-up error, not a crash", () => {
   });
 });
 
-describe("slow and silent clients are dropped", () => {
-  const minute = 60_000;
-  const sunk = async () => {
-    const clock = new TestClock();
-    const speaker = await client({ ...taking(), clock });
-    expect(await speaker.line()).toMatch(/^220/);
-    return { clock, speaker };
-  };
-  const dropped = "421 4.4.2 Timeout waiting for the client";
+const minute = 60_000;
+const sunk = async () => {
+  const clock = new TestClock();
+  const speaker = await client({ ...taking(), clock });
+  expect(await speaker.line()).toMatch(/^220/);
+  return { clock, speaker };
+};
+const dropped = "421 4.4.2 Timeout waiting for the client";
 
+describe("slow and silent clients are dropped", () => {
   test("a client that says nothing, after five minutes (RFC 5321 §4.5.3.2.7)", async () => {
     const { clock, speaker } = await sunk();
     clock.advance(5 * minute - 1);

@@ -190,13 +190,14 @@ describe("one reply for several recipients never hides a failure", () => {
     ));
 });
 
+const own = (responseCode: number) => Object.assign(new Error("Mailbox is on fire"), { responseCode });
+const throwing =
+  (thrown: unknown): Handler =>
+  () => {
+    throw thrown;
+  };
+
 describe("handler errors carry their own code", () => {
-  const own = (responseCode: number) => Object.assign(new Error("Mailbox is on fire"), { responseCode });
-  const throwing =
-    (thrown: unknown): Handler =>
-    () => {
-      throw thrown;
-    };
   test.each<readonly [string, Handler, string]>([
     ["a refusal returned", () => reject("Go away", { code: 553, status: "5.1.8" }), "553 5.1.8 Go away"],
     ["one in a promise", async () => defer("Later", { code: 450, status: "4.2.1" }), "450 4.2.1 Later"],

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { type Log, type Plugin, encodeBase64 } from "@mailhost/core";
-import authPlain, { type Verify } from "@mailhost/plugin-auth-plain";
-import starttls from "@mailhost/plugin-starttls";
+import { type Verify, authPlain } from "@mailhost/plugin-auth-plain";
+import { starttls } from "@mailhost/plugin-starttls";
 import { onTestFinished } from "vitest";
 
 export const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
