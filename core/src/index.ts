@@ -25,7 +25,13 @@ export { defer, disconnect, isRefusal, reject, rejectWith } from "./host/opinion
 export type { DeferCode, Opinion, Refusal, RefusalCodes, RejectCode } from "./host/opinion.ts";
 export type { PluginHooks, Stage, Tappable, TapOptions } from "./host/hooks.ts";
 export type { OnFailure, TapCallback } from "./host/guard.ts";
-export type { Extension, PermitDeclaration, Preamble, TransportDeclaration } from "./host/extension.ts";
+export type {
+  Extension,
+  PermitDeclaration,
+  Preamble,
+  RouteDeclaration,
+  TransportDeclaration,
+} from "./host/extension.ts";
 export { defineFact, type Fact } from "./host/facts.ts";
 export type { Clock, Log, Resolver } from "./host/services.ts";
 export { systemClock } from "./host/services.ts";

@@ -255,7 +255,7 @@ function unknownNames(tap: NotedTap, present: readonly Plugin[]): Problem[] {
 }
 
 /** What no plugin can see alone. */
-function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabulary): Problem[] {
+function checkWhole({ where, defaults, listener, plugins }: Blueprint, vocabulary: Vocabulary): Problem[] {
   const problems: Problem[] = [];
   if (vocabulary.transports.size === 0)
     problems.push({
@@ -279,6 +279,7 @@ function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabu
       mend: have.length === 0 ? `No plugin provides a ${kind} transport.` : `Use one of: ${have.join(", ")}.`,
     });
   }
+  problems.push(...unknownTransports(plugins, vocabulary));
   if (listener.implicitTls && vocabulary.preamble?.kind !== "upgrade")
     problems.push({
       code: "NO_TLS",
@@ -287,4 +288,18 @@ function checkWhole({ where, defaults, listener }: Blueprint, vocabulary: Vocabu
       mend: "Add a plugin that does, such as one for certificates.",
     });
   return problems;
+}
+
+/** A route to a transport that is not there would be noticed by the first client only. */
+function unknownTransports(plugins: Blueprint["plugins"], { transports, routes }: Vocabulary): Problem[] {
+  const have = [...transports.keys()];
+  return routes
+    .filter(({ transport }) => !transports.has(transport))
+    .map(({ plugin, transport, where }) => {
+      const near = nearest(transport, have);
+      const place = plugins.find((one) => one.plugin.name === plugin)?.where ?? "plugins";
+      const mend = near === undefined ? `There are: ${have.join(", ") || "none"}.` : `Did you mean ${near}?`;
+      const what = `plugin ${plugin} routes to the transport ${transport}, which no plugin provides`;
+      return { code: "BAD_OPTION", where: `${place}.${where}`, what, mend };
+    });
 }

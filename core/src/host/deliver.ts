@@ -1,3 +1,4 @@
+import type { Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
@@ -18,7 +19,13 @@ interface Group {
 
 interface StagedGroup extends Group {
   readonly staged: readonly Staged[];
-  readonly refusal: Reply | undefined;
+  readonly refusal: Refused | undefined;
+}
+
+/** What the client is told instead of 250, and whether it is the last word. */
+interface Refused {
+  readonly problem: Reply;
+  readonly close?: boolean;
 }
 
 /**
@@ -31,11 +38,11 @@ export async function deliver(
   transaction: Transaction,
   run: Run,
   dryRun: boolean,
-): Promise<Reply> {
+): Promise<Outcome<Reply>> {
   const groups = groupByTransport(transaction.recipients, generation.vocabulary.transports);
   const staged = await Promise.all(groups.map((group) => stage(generation, group, message, transaction, run)));
   const refusals = staged.flatMap(({ refusal }) => (refusal === undefined ? [] : [refusal]));
-  const refusal = refusals.find(({ code }) => code < 500) ?? refusals[0];
+  const refusal = refusals.find(({ problem }) => problem.code < 500) ?? refusals[0];
   if (refusal !== undefined || dryRun) {
     await Promise.all(staged.flatMap((group) => group.staged).map((one) => abort(one, run)));
     return refusal ?? queued(transaction);
@@ -43,7 +50,9 @@ export async function deliver(
   return commitAll(staged, transaction, run);
 }
 
-const queued = ({ id }: Transaction): Reply => ({ code: 250, status: "2.0.0", text: `Ok: queued as ${id}` });
+const queued = ({ id }: Transaction): Outcome<Reply> => ({
+  value: { code: 250, status: "2.0.0", text: `Ok: queued as ${id}` },
+});
 
 /** A one-phase transport is called once per nexthop, any other once for all of its recipients. */
 function groupByTransport(
@@ -86,21 +95,22 @@ function stage(
     if (hook === undefined) return resolve({ ...group, staged: [], refusal: unstaged(transport, run) });
     hook.callAsync({ subject, rest: [run.session], run, transaction: transaction.id }, (error, opinion) => {
       if (error instanceof Error) run.log.error({ err: error }, "the queue hook failed");
-      const refusal = opinion?.reply ?? (subject.staged.length === 0 ? unstaged(transport, run) : undefined);
-      resolve({ ...group, staged: subject.staged, refusal });
+      const answer = (refusal: Refused | undefined): void => resolve({ ...group, staged: subject.staged, refusal });
+      if (opinion !== undefined) answer({ problem: opinion.reply, close: opinion.close });
+      else answer(subject.staged.length === 0 ? unstaged(transport, run) : undefined);
     });
   });
 }
 
-function unstaged(transport: Transport, run: Run): Reply {
+function unstaged(transport: Transport, run: Run): Refused {
   run.log.error(
     { plugin: transport.owner, session: run.session.id },
     `transport ${transport.name} did not stage the message`,
   );
-  return replies.unstaged;
+  return { problem: replies.unstaged };
 }
 
-async function commitAll(groups: readonly StagedGroup[], transaction: Transaction, run: Run): Promise<Reply> {
+async function commitAll(groups: readonly StagedGroup[], transaction: Transaction, run: Run): Promise<Outcome<Reply>> {
   const [single, ...others] = groups.filter(({ transport }) => transport.phases === "one");
   if (others.length > 0) throw new Error("a transaction holds at most one one-phase call");
   const double = groups.filter(({ transport }) => transport.phases === "two").flatMap(({ staged }) => staged);
@@ -115,10 +125,10 @@ async function commitAll(groups: readonly StagedGroup[], transaction: Transactio
   const refusal = refusals[0];
   if (refusal === undefined) return queued(transaction);
   // A copy is visible already: only a 4yz keeps the others from being lost
-  return refusals.length === double.length && single === undefined ? refusal : { ...replies.internal };
+  return refusals.length === double.length && single === undefined ? refusal : { problem: replies.internal };
 }
 
-async function commitEach(staged: readonly Staged[], run: Run): Promise<Reply | undefined> {
+async function commitEach(staged: readonly Staged[], run: Run): Promise<Refused | undefined> {
   for (const one of staged) {
     const refusal = await commit(one, run);
     if (refusal !== undefined) return refusal;
@@ -126,15 +136,15 @@ async function commitEach(staged: readonly Staged[], run: Run): Promise<Reply | 
   return undefined;
 }
 
-async function commit(staged: Staged, run: Run): Promise<Reply | undefined> {
+async function commit(staged: Staged, run: Run): Promise<Refused | undefined> {
   try {
     const opinion: unknown = await staged.commit();
     if (opinion === undefined || opinion === null) return undefined;
-    if (isRefusal(opinion)) return opinion.reply;
+    if (isRefusal(opinion)) return { problem: opinion.reply, close: opinion.close };
     throw new TypeError(`commit returned ${describe(opinion)} instead of a refusal or nothing`);
   } catch (error) {
     run.log.error({ err: error, session: run.session.id }, `commit failed: ${describe(error)}`);
-    return storageReply(error);
+    return { problem: storageReply(error) };
   }
 }
 

@@ -20,6 +20,8 @@ export interface Extension {
   readonly gate?: (verb: string, session: Session) => Reply | undefined;
   /** Read before `connect`. One per listener. */
   readonly preamble?: Preamble;
+  /** Transports this plugin's options route to: one that no plugin provides is a start-up error. */
+  readonly routes?: readonly RouteDeclaration[];
   /** What of this plugin may permit recipients: for `mailhost check`. */
   readonly permits?: readonly PermitDeclaration[];
 }
@@ -31,6 +33,13 @@ export interface TransportDeclaration {
   readonly kind: TransportKind;
   /** `two`: stage, then commit. `one`: the commit is the whole delivery and cannot be undone. */
   readonly phases: "one" | "two";
+}
+
+/** A transport that options name. */
+export interface RouteDeclaration {
+  readonly transport: string;
+  /** Path within the plugin: `options.routes.*@example.com`. */
+  readonly where: string;
 }
 
 /** Something that can permit a recipient, as `mailhost check` lists it. */

@@ -4,7 +4,7 @@ import { asciiUpper } from "../protocol/octets.ts";
 import { authParameter, mailParameters, type ParameterSyntax } from "../protocol/parameters.ts";
 import type { Session } from "../protocol/session.ts";
 import { parameterOctets } from "../protocol/syntax.ts";
-import type { Extension, PermitDeclaration, Preamble } from "./extension.ts";
+import type { Extension, PermitDeclaration, Preamble, RouteDeclaration } from "./extension.ts";
 import type { Problem } from "./problems.ts";
 import type { Transport } from "./recipient.ts";
 import type { Log } from "./services.ts";
@@ -22,6 +22,7 @@ export class Vocabulary {
   readonly transports = new Map<string, Transport>();
   readonly gates: NonNullable<Extension["gate"]>[] = [];
   readonly permits: (PermitDeclaration & { readonly plugin: string })[] = [];
+  readonly routes: (RouteDeclaration & { readonly plugin: string })[] = [];
   preamble: Preamble | undefined;
   readonly problems: Problem[] = [];
   readonly #owners = new Map<string, string>();
@@ -58,6 +59,7 @@ export class Vocabulary {
     if (extension.gate !== undefined) this.gates.push(guard.gate(extension.gate));
     const { preamble } = extension;
     if (preamble !== undefined) this.#own(plugin, "preamble", () => (this.preamble = guard.preamble(preamble)));
+    for (const route of extension.routes ?? []) this.routes.push({ ...route, plugin });
     for (const permit of extension.permits ?? []) this.permits.push({ ...permit, plugin });
     if (this.mechanisms.size > 0) this.mailParameters.set("AUTH", authParameter); // RFC 4954 §5
   }

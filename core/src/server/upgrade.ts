@@ -41,6 +41,7 @@ export function secure(
   }
   socket.on("error", (error) => finish({ error }));
   raw.on("error", (error) => finish({ error }));
+  raw.once("end", () => finish({ error: new Error("closed during the TLS handshake") }));
   socket.on("close", () => finish({ error: new Error("closed during the TLS handshake") }));
   socket.on("secure", () => finish({ socket, info: describe(socket) }));
 }

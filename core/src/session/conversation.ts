@@ -192,7 +192,9 @@ export class Conversation {
     const tooMany = begins ? this.#tally.transaction() : undefined;
     if (tooMany !== undefined) return this.close(tooMany);
     this.#state = state;
-    if (isFault(reply)) this.#fault(reply);
+    // A mechanism may refuse what it was told without asking anybody: a guess all the same
+    if (reply.code === 535) this.#fault(reply, this.#tally.authFailure());
+    else if (isFault(reply)) this.#fault(reply);
     else this.#say(reply);
   }
 

@@ -119,8 +119,7 @@ export class Judging implements Judges {
       this.#ask(this.#generation.hooks.data, call, resolve, () => ({ value: message })),
     );
     if ("problem" in judged) return judged;
-    const reply = await deliver(this.#generation, message, transaction, run, this.#dryRun);
-    return reply.code < 400 ? { value: reply } : { problem: reply };
+    return deliver(this.#generation, message, transaction, run, this.#dryRun);
   }
 
   #ask<H, R extends readonly unknown[], J>(

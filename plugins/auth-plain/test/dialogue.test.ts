@@ -163,7 +163,7 @@ test("* cancels, and the next try counts anew", () =>
 
 test("the authorization identity is absent or the login itself", () =>
   transcript(
-    () => ({ ...inClear(), limits: { authFailures: 2 } }),
+    () => ({ ...inClear(), limits: { authFailures: 9 } }),
     `
     S: 220 *
     C: HELO client.test

@@ -6,6 +6,7 @@ import {
   type Placement,
   type Plugin,
   type PluginDefinition,
+  type RouteDeclaration,
   defer,
   definePlugin,
   isPostmaster,
@@ -73,7 +74,7 @@ function route(host: Host, options: MuxOptions, added: readonly Entry[]): void {
   }));
   const table = new Table([...listed, ...added], options, host.name);
   const catchAll = options.catchAll === true;
-  host.extend({ permits: declare(table, catchAll) });
+  host.extend({ permits: declare(table, catchAll), routes: transportsOf([...listed, ...added]) });
   judgeRecipients(host, table, catchAll);
   if (table.handlers.size > 0) callHandlers(host, table, options.timeout ?? 300_000);
 }
@@ -109,6 +110,12 @@ function callHandlers(host: Host, table: Table, timeout: number): void {
     });
   });
 }
+
+/** Transports that routes name: core knows which of them there are. */
+const transportsOf = (entries: readonly Entry[]): RouteDeclaration[] =>
+  entries.flatMap(({ target, where }) =>
+    typeof target === "function" ? [] : [{ transport: typeof target === "string" ? target : target.transport, where }],
+  );
 
 function declare(table: Table, catchAll: boolean): PermitDeclaration[] {
   const named = table.domains.flatMap((domain): PermitDeclaration[] => [

@@ -247,23 +247,6 @@ describe("what is known and what is not", () => {
     );
     await routed({ routes: { "jane@mx.example.com": to("jane") } }, { postmaster: unknown });
   });
-
-  test("a route to a transport that is not there is a 451 and a line in the log", async () => {
-    const { log, said } = listening();
-    await transcript(
-      () => ({ plugins: [mux({ routes: { "*@example.com": "maildr" } }), way("box", "local")], log }),
-      `
-      S: 220 *
-      C: HELO client.test
-      S: 250 *
-      C: MAIL FROM:<>
-      S: 250 *
-      C: RCPT TO:<jane@example.com>
-      S: 451 4.3.5 *
-      `,
-    );
-    expect(said[0]).toContain("maildr");
-  });
 });
 
 // What a configuration file may hold is not what the types say
