@@ -36,6 +36,8 @@ export class Folders {
   readonly #users = new Map<string, number>();
   /** Folders that were made here and hold no mail yet: they alone may go again. */
   readonly #fresh = new Set<string>();
+  /** What would have gone, had another copy not used it: the last to leave takes it along. */
+  readonly #left: Made = [];
   #unmaking: Promise<void> = Promise.resolve();
   #root: Promise<void> | undefined;
 
@@ -89,21 +91,31 @@ export class Folders {
 
   /** Removes what was made for nothing, unless another copy uses it. Nobody opens a folder meanwhile. */
   unmake(made: Made): Promise<void> {
-    if (made.length > 0) this.#unmaking = this.#unmaking.then(() => this.#removeUnused(made));
+    if (made.length + this.#left.length > 0)
+      this.#unmaking = this.#unmaking.then(() => this.#removeUnused([...this.#left.splice(0), ...made]));
     return this.#unmaking;
   }
 
   async #removeUnused(made: Made): Promise<void> {
     const kept = new Set<string>(); // by another process: its Maildir stays whole
-    for (const { kind, path } of made.toReversed()) {
+    for (const { kind, path } of made.toReversed().toSorted(deepestFirst)) {
       const folder = kind === "folder" ? path : dirname(path);
-      if (this.#users.has(folder) || !this.#fresh.has(kind === "file" ? folder : path)) continue;
+      if (!this.#fresh.has(kind === "file" ? folder : path)) continue;
+      if (this.#users.has(folder)) {
+        this.#left.unshift({ kind, path });
+        continue;
+      }
       if (kind === "part" && kept.has(folder)) continue;
       try {
         await (kind === "file" ? removeFile(this.#files, path) : this.#files.rmdir(path));
         this.#durable.delete(path);
-      } catch {
+      } catch (error) {
         kept.add(folder); // not empty, or gone
+        // A delivery that ends at the same moment has yet to remove what is in it
+        if (kind === "folder" && errorCode(error) === "ENOTEMPTY" && this.#left.length < mostRemembered) {
+          this.#left.unshift({ kind, path });
+          continue;
+        }
       }
       this.#fresh.delete(path);
     }
@@ -195,3 +207,6 @@ export class Folders {
     }
   }
 }
+
+const deepestFirst = (one: Made[number], other: Made[number]): number => depth(other.path) - depth(one.path);
+const depth = (path: string): number => path.split("/").length;

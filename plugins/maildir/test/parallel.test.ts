@@ -115,6 +115,23 @@ test("deliveries that are taken back do not disturb those that are not", async (
   }
 });
 
+test("when all are taken back, nothing is left", async () => {
+  const root = await emptyFolder();
+  const refusing = definePlugin({
+    name: "refusing",
+    version: "1.0.0",
+    core: "^1.0.0",
+    after: ["maildir"],
+    apply: (host) => host.hooks.queue.for("maildir").tap("refuse", () => defer("Not now")),
+  })();
+  const server = await serve({ plugins: [...storing({ root }).plugins, refusing], log: quietLog });
+  const sessions = await Promise.all(upTo(20).map(() => new Client(server).greet()));
+  const recipients = ["jane@example.com", "jane+shop@example.com", "john@example.com"];
+  await Promise.all(sessions.map((one, number) => one.deliver(recipients, hello(number))));
+  for (const session of sessions) session.leave();
+  expect(readdirSync(root)).toEqual([]);
+});
+
 test("a listener for each port, one store", async () => {
   const root = await emptyFolder();
   const server = await serve({
