@@ -1,0 +1,202 @@
+import { type AddressInfo, createServer } from "node:net";
+import { readFileSync } from "node:fs";
+import { ConfigurationError, type MailhostOptions, coreVersion, mailhost } from "@mailhost/core";
+import { sink } from "@mailhost/testkit";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { plugin, recorder, turn } from "../support/dialogue.ts";
+import { connect, listening } from "../support/sockets.ts";
+
+const local = { host: "127.0.0.1", port: 0 };
+
+/** A port of 127.0.0.1 that is taken. */
+async function taken(): Promise<number> {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void other.close());
+  return (other.address() as AddressInfo).port;
+}
+
+const problemOf = async (options: MailhostOptions): Promise<ConfigurationError["problems"]> => {
+  const server = mailhost({ plugins: [sink()], log: recorder(), ...options });
+  const error: unknown = await server.listen().catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(ConfigurationError);
+  expect(server.addresses).toEqual([]);
+  return (error as ConfigurationError).problems;
+};
+
+describe("listening", () => {
+  test("several listeners, each with its own name and place", async () => {
+    const { server } = await listening({
+      plugins: [sink()],
+      listeners: [
+        { ...local, name: "one", serverName: "one.example" },
+        { host: "::1", port: 0, serverName: "two.example" },
+      ],
+    });
+    expect(server.addresses.map(({ listener, address }) => [listener, address])).toEqual([
+      ["one", "127.0.0.1"],
+      ["listener-1", "::1"],
+    ]);
+    const caller = connect(server.addresses[0]?.port ?? 0);
+    expect(await caller.hear(1)).toEqual(["220 one.example ESMTP"]);
+  });
+
+  test("on the port a program names", async () => {
+    const server = mailhost({
+      name: "mx.example.com",
+      plugins: [sink()],
+      log: recorder(),
+      listeners: [{ port: 1, mode: "submission" }],
+    });
+    onTestFinished(() => server.close());
+    await server.listen(0, "127.0.0.1");
+    expect(server.addresses).toHaveLength(1);
+    expect(server.generations[0]?.listener.mode).toBe("submission");
+    const plain = mailhost({ plugins: [sink()], log: recorder() });
+    onTestFinished(() => plain.close());
+    await plain.listen(0, "::1");
+    expect(plain.addresses).toMatchObject([{ address: "::1" }]);
+  });
+
+  test("a port that is taken is told, and nothing listens", async () => {
+    const port = await taken();
+    expect(await problemOf({ listeners: [local, { host: "127.0.0.1", port, name: "b" }] })).toEqual([
+      {
+        code: "LISTEN_FAILED",
+        where: "listeners[1]",
+        what: `cannot listen on 127.0.0.1:${port}: port ${port} is taken`,
+        mend: `Stop the other server (ss -ltnp 'sport = :${port}' names it) or use another port.`,
+      },
+    ]);
+  });
+
+  test("an address this machine lacks is told", async () => {
+    expect(await problemOf({ listeners: [{ host: "192.0.2.77", port: 0 }] })).toMatchObject([
+      { code: "LISTEN_FAILED", what: "cannot listen on 192.0.2.77:0: this machine has no such address" },
+    ]);
+  });
+
+  test("a descriptor that is no socket is told", async () => {
+    expect(await problemOf({ listeners: [{ fd: 99_999 }] })).toMatchObject([
+      { code: "LISTEN_FAILED", what: expect.stringContaining("fd 99999") },
+    ]);
+  });
+});
+
+describe("reload", () => {
+  const options = (name: string, more: Partial<MailhostOptions> = {}): MailhostOptions => ({
+    name,
+    plugins: [sink()],
+    log: recorder(),
+    listeners: [local],
+    ...more,
+  });
+
+  test("new connections get the new generation, open ones finish on the old", async () => {
+    const { server, port } = await listening(options("old.example"));
+    const old = connect(port);
+    expect(await old.hear(1)).toEqual(["220 old.example ESMTP"]);
+    await server.reload(options("new.example"));
+    expect(server.addresses[0]?.port).toBe(port);
+    expect(await connect(port).hear(1)).toEqual(["220 new.example ESMTP"]);
+    old.say("HELO client.test");
+    expect(await old.hear(1)).toEqual(["250 old.example"]);
+  });
+
+  test("a listener that is no longer named closes, a new one opens", async () => {
+    const { server, port } = await listening(options("old.example"));
+    const old = connect(port);
+    await old.hear(1);
+    await server.reload(options("new.example", { listeners: [{ ...local, name: "fresh" }] }));
+    expect(server.addresses.map(({ listener }) => listener)).toEqual(["fresh"]);
+    expect(await connect(server.addresses[0]?.port ?? 0).hear(1)).toEqual(["220 new.example ESMTP"]);
+    expect(await old.hear(1)).toEqual(["421 4.3.2 Service shutting down, try again later"]);
+  });
+
+  test("a listener of the same name may move", async () => {
+    const { server, port } = await listening(options("old.example", { listeners: [{ ...local, name: "mx" }] }));
+    await server.reload(options("new.example", { listeners: [{ host: "::1", port: 0, name: "mx" }] }));
+    expect(server.addresses).toMatchObject([{ listener: "mx", address: "::1" }]);
+    const refused = connect(port);
+    await refused.closed;
+    expect(await refused.hear(1)).toEqual([]);
+  });
+
+  test("any error keeps the old generation", async () => {
+    const { server, port } = await listening(options("old.example"));
+    await expect(server.reload(options("new.example", { plugins: [] }))).rejects.toThrow("no plugin takes messages");
+    const busy = await taken();
+    const moved = [local, { host: "127.0.0.1", port: 0, name: "extra" }, { host: "127.0.0.1", port: busy, name: "b" }];
+    await expect(server.reload(options("new.example", { listeners: moved }))).rejects.toThrow("is taken");
+    expect(server.addresses).toHaveLength(1);
+    expect(await connect(port).hear(1)).toEqual(["220 old.example ESMTP"]);
+  });
+});
+
+describe("close", () => {
+  test("says 421 to whoever is idle, and is over when all are", async () => {
+    const { server, port } = await listening({ plugins: [sink()] });
+    const caller = connect(port);
+    await caller.hear(1);
+    const closing = server.close();
+    expect(await caller.hear(1)).toEqual(["421 4.3.2 Service shutting down, try again later"]);
+    caller.socket.end();
+    await closing;
+    expect(server.addresses).toEqual([]);
+    await server.close();
+  });
+
+  test("waits no longer than the drain allows", async () => {
+    const reasons: string[] = [];
+    const slow = plugin("slow", ({ hooks }) =>
+      hooks.ehlo.tapPromise("slow", (_greeting, _session, signal) => {
+        signal.addEventListener("abort", () => reasons.push((signal.reason as Error).message));
+        return new Promise(() => {});
+      }),
+    );
+    const { server, port } = await listening({ plugins: [sink(), slow], timeouts: { drain: 10 } });
+    const caller = connect(port);
+    await caller.hear(1);
+    caller.say("HELO client.test");
+    await turn();
+    await turn();
+    await server.close();
+    expect(reasons).toEqual(["shutdown"]);
+  });
+
+  test("before anything was opened is harmless", async () => {
+    await mailhost({ plugins: [sink()] }).close();
+  });
+});
+
+test("a dialogue wants a server that is prepared, and a listener that is there", async () => {
+  const server = mailhost({ plugins: [sink()] });
+  const wire = { write: () => true, end() {}, pause() {}, resume() {}, upgrade() {} };
+  expect(() => server.dialogue(wire)).toThrow("call prepare first");
+  await server.prepare();
+  expect(await server.prepare()).toBe(server);
+  expect(() => server.dialogue(wire, { listener: "other" })).toThrow("there is no listener other");
+  const engine = server.dialogue(wire, { listener: "2525" });
+  expect(engine.session.client.address).toBe("127.0.0.1");
+  engine.gone("done");
+  await server.close();
+});
+
+test("the version of core is that of its package", () => {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  expect(coreVersion).toBe(manifest.version);
+});
+
+test("source is what runs, not a build of it", () => {
+  expect(import.meta.resolve("@mailhost/core")).toMatch(/core\/src\/index\.ts$/);
+  let stack = "";
+  try {
+    mailhost({ plugins: [] }).dialogue({} as never);
+  } catch (error) {
+    stack = error instanceof Error ? (error.stack ?? "") : "";
+  }
+  expect(stack).toContain("core/src/server/mailhost.ts");
+  expect(stack).not.toContain("core/dist/");
+});
