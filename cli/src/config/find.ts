@@ -106,7 +106,7 @@ const guarded =
     try {
       return await read(file, text);
     } catch (error) {
-      throw asProblem(error, file);
+      throw asProblem(error, file, text);
     }
   };
 
@@ -135,17 +135,30 @@ function makeExplorer(fresh: boolean, sawText: (text: string) => void) {
   });
 }
 
-function asProblem(error: unknown, file: string): Error {
+function asProblem(error: unknown, file: string, text: string): Error {
   if (isConfigurationError(error)) return error;
   if (moduleEnds.includes(extname(file)))
     return configurationError({ code: "BAD_FILE", where: file, ...importProblem(error, file) });
-  const message = describeError(error).replace(`JSON Error in ${file}: `, "").replace(`YAML Error in ${file}: `, "");
+  const message = file.endsWith(".json") ? jsonTrouble(text) : describeError(error).replace(/^YAML Error in \S+: /, "");
   return configurationError({
     code: "BAD_FILE",
     where: file,
     what: `it does not parse: ${message}`,
     mend: "Mend the line it names.",
   });
+}
+
+/** What JSON.parse says, with line and column for its position. */
+function jsonTrouble(text: string): string {
+  try {
+    JSON.parse(text);
+    return "it is no JSON";
+  } catch (error) {
+    const [message = "", at] =
+      /^(.*?)(?: (?:in JSON )?at position (\d+).*)?$/.exec(describeError(error))?.slice(1) ?? [];
+    const before = text.slice(0, at === undefined ? text.length : Number(at)).split("\n");
+    return `${message} (${before.length}:${(before.at(-1)?.length ?? 0) + 1})`;
+  }
 }
 
 /** Folder that relative paths in the configuration start from. */

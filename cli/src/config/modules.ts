@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { describeError, errorCode } from "./problem.ts";
 
 /** This very file is TypeScript: the source runs, tsx is there already, and so is the export condition. */
@@ -54,10 +55,14 @@ export function importProblem(error: unknown, file: string): { what: string; men
   if (missing !== undefined)
     return { what: `it imports ${missing}, which is not installed`, mend: `Run: npm install ${missing}` };
   const message = describeError(error);
-  if (error instanceof SyntaxError || (error instanceof Error && error.name === "TransformError"))
-    return { what: `syntax error: ${placed(error, message)}`, mend: "Mend the line it names." };
-  return { what: `it could not be loaded: ${placed(error, message)}`, mend: "Mend the line it names." };
+  if (error instanceof Error && error.name === "TransformError")
+    return { what: `syntax error: ${ofTranspiler(message, file)}`, mend: mendLine };
+  if (error instanceof SyntaxError)
+    return { what: `syntax error: ${message}${syntaxPlace(file) ?? ""}`, mend: mendLine };
+  return { what: `it could not be loaded: ${message}${thrownPlace(error, file) ?? ""}`, mend: mendLine };
 }
+
+const mendLine = "Mend the line it names.";
 
 /** The nearest package.json decides what a `.ts` file is. */
 function inModulePackage(file: string): boolean {
@@ -86,13 +91,21 @@ function missingPackage(error: unknown): string | undefined {
   return name === undefined ? undefined : /^(@[^/]+\/[^/]+|[^/]+)/.exec(name)?.[1];
 }
 
-/** A syntax error of V8 keeps its place in the first line of the stack: `file:///…/mailhost.config.mjs:3`. */
-function placed(error: unknown, message: string): string {
+/** tsx calls every file `.ts` when it talks to its transpiler. */
+const ofTranspiler = (message: string, file: string): string =>
+  message.replace(/^Transform failed with \d+ errors?: /, "").replaceAll(file.replace(/\.[mc]ts$/, ".ts"), file);
+
+/** Where V8 stumbled: it tells nobody but the terminal, so a second Node is asked. */
+function syntaxPlace(file: string): string | undefined {
+  const { stderr } = spawnSync(process.execPath, ["--check", file], { encoding: "utf8", timeout: 10_000 });
+  const line = /^(?:file:\/\/)?\/\S*?:(\d+)$/m.exec(stderr)?.[1];
+  return line === undefined ? undefined : ` (${file}:${line})`;
+}
+
+/** The first line of `file` in the stack. */
+function thrownPlace(error: unknown, file: string): string | undefined {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
-  const place =
-    /^(file:\/\/\S+?|\/\S+?)(?:\?[^:\s]*)?:(\d+)/.exec(stack) ??
-    /\((file:\/\/\S+?|\/\S+?)(?:\?[^:\s]*)?:(\d+)/.exec(stack);
-  if (place === null || message.includes(":")) return message;
-  const [, at = "", line = ""] = place;
-  return `${message} (${at.startsWith("file:") ? fileURLToPath(at) : at}:${line})`;
+  for (const [, at = "", line] of stack.matchAll(/(file:\/\/[^\s()?]+|\/[^\s():?]+)(?:\?[^\s():]*)?:(\d+):\d+/g))
+    if (at === file || at === pathToFileURL(file).href) return ` (${file}:${line})`;
+  return undefined;
 }

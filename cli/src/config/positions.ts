@@ -18,7 +18,11 @@ export function positionOf(text: string, where: string): Position | undefined {
   return undefined;
 }
 
-const parent = (path: string): string => path.replace(/(?:^|\.)[^.[\]]+$|\[\d+\]$/, "");
+/** One step shorter, whatever it is. */
+function parent(path: string): string {
+  const shorter = path.replace(/(?:^|\.)[^.[\]]+$|\[\d+\]$/, "");
+  return shorter === path ? path.slice(0, -1) : shorter;
+}
 
 function place(text: string, offset: number): Position {
   const before = text.slice(0, offset).split("\n");
