@@ -8,6 +8,13 @@ export const asciiUpper = (text: string): string => text.replace(/[a-z]+/g, (let
 /** Folds a to z and nothing else. */
 export const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
+/** Drops SP and TAB, the blanks of SMTP, from the end: what Unicode calls blank is text here. */
+export function withoutTrailingBlanks(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === " " || text[end - 1] === "\t")) end -= 1;
+  return text.slice(0, end);
+}
+
 // oxlint-disable-next-line no-control-regex -- finding octets beyond ASCII is the purpose
 export const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
 

@@ -3,7 +3,7 @@ import type { LineFault } from "../host/trace.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
 import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
-import { asciiUpper, decodeUtf8 } from "../protocol/octets.ts";
+import { asciiUpper, decodeUtf8, withoutTrailingBlanks } from "../protocol/octets.ts";
 import { replies } from "../protocol/replies.ts";
 import { type Reply, replyLines } from "../protocol/reply.ts";
 import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
@@ -95,7 +95,7 @@ export class Conversation {
   /** A line where a command is due. */
   command(read: LineRead): void {
     const text = typeof read === "string" ? undefined : decodeUtf8(read);
-    const line = text?.trimEnd() ?? ""; // RFC 5321 §4.1.1: trailing blanks are tolerated
+    const line = withoutTrailingBlanks(text ?? ""); // RFC 5321 §4.1.1: they are tolerated
     const space = line.search(/[ \t]/);
     const verb = asciiUpper(space < 0 ? line : line.slice(0, space));
     const command = this.#generation.vocabulary.commands.get(verb);
@@ -111,7 +111,7 @@ export class Conversation {
     if (command === undefined) return this.#fault(replies.unknownCommand, this.#tally.unknownCommand());
     const refusal = this.#refuseVerb(verb, command, typeof read === "string" ? 0 : read.length + 2);
     if (refusal !== undefined) return this.#fault(refusal);
-    this.#perform(command, space < 0 ? "" : line.slice(space).trimStart());
+    this.#perform(command, space < 0 ? "" : line.slice(space).replace(/^[ \t]+/, ""));
   }
 
   /** What stands before any row: the length of its line, gates, legal phases. */
