@@ -29,7 +29,7 @@ export function readMailbox(text: string, from: number): { address: Address; end
     if (close < 0) return undefined;
     end = close + 1;
   } else {
-    while (end < text.length && !/[\s<>,:@]/.test(text[end] ?? "")) end += 1;
+    while (end < text.length && !/[\s<>,:@]/.test(text.charAt(end))) end += 1;
   }
   const written = text.slice(start, end);
   const domain = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
@@ -40,7 +40,7 @@ export function readMailbox(text: string, from: number): { address: Address; end
 function readDotString(text: string, from: number): { value: string; end: number } | undefined {
   let end = from;
   // Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3)
-  while (end < text.length && !/[@ \t<>]/.test(text[end] ?? "")) end += 1;
+  while (end < text.length && !/[@ \t<>]/.test(text.charAt(end))) end += 1;
   const value = text.slice(from, end);
   return dotString.test(value) ? { value, end } : undefined;
 }
@@ -48,9 +48,9 @@ function readDotString(text: string, from: number): { value: string; end: number
 function readQuoted(text: string, from: number): { value: string; end: number } | undefined {
   let value = "";
   for (let at = from + 1; at < text.length; at += 1) {
-    let char = text[at] ?? "";
+    let char = text.charAt(at);
     if (char === '"') return { value, end: at + 1 };
-    if (char === "\\") char = text[(at += 1)] ?? "";
+    if (char === "\\") char = text.charAt((at += 1));
     // qtextSMTP and quoted-pairSMTP: printable only, so neither CR nor NUL ever passes
     if (char < " " || (char > "~" && char < "\u00a0")) return undefined;
     value += char;

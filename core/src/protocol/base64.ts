@@ -10,7 +10,7 @@ export function decodeBase64(text: string): Uint8Array | null {
   let held = 0;
   let at = 0;
   for (let index = 0; index < length; index += 1) {
-    held = (held << 6) | (sextets.get(text[index] ?? "") ?? 0);
+    held = (held << 6) | (sextets.get(text.charAt(index)) ?? 0);
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
@@ -28,10 +28,10 @@ export function encodeBase64(octets: Uint8Array): string {
   for (let at = 0; at < octets.length; at += 3) {
     const left = octets.length - at;
     const held = ((octets[at] ?? 0) << 16) | ((octets[at + 1] ?? 0) << 8) | (octets[at + 2] ?? 0);
-    text += alphabet[held >> 18] ?? "";
-    text += alphabet[(held >> 12) & 63] ?? "";
-    text += left > 1 ? (alphabet[(held >> 6) & 63] ?? "") : "=";
-    text += left > 2 ? (alphabet[held & 63] ?? "") : "=";
+    text += alphabet.charAt(held >> 18);
+    text += alphabet.charAt((held >> 12) & 63);
+    text += left > 1 ? alphabet.charAt((held >> 6) & 63) : "=";
+    text += left > 2 ? alphabet.charAt(held & 63) : "=";
   }
   return text;
 }

@@ -44,7 +44,7 @@ const skipBlanks = (text: string): number => text.length - text.replace(/^[ \t]+
 
 /** A path ends at a blank or at the end of the line: `<a@b>SIZE=1` is no path. */
 function bounded<P>(text: string, read: PathRead<P>): PathRead<P> | undefined {
-  return read.end === text.length || /[ \t]/.test(text[read.end] ?? "") ? read : undefined;
+  return read.end === text.length || /[ \t]/.test(text.charAt(read.end)) ? read : undefined;
 }
 
 /** Index behind `@a,@b:`; the index itself when there is none; undefined when it is malformed. */

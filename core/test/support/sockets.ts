@@ -30,6 +30,11 @@ export interface Caller {
 export function connect(port: number): Caller {
   const socket = connectTo({ host: "127.0.0.1", port });
   onTestFinished(() => void socket.destroy());
+  return calling(socket);
+}
+
+/** A dialogue on a socket that is there. */
+export function calling(socket: Socket): Caller {
   const lines: string[] = [];
   let rest = "";
   let over = false;

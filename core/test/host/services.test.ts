@@ -1,0 +1,56 @@
+import { makeNetworks, systemClock } from "@mailhost/core";
+import { afterEach, expect, test, vi } from "vitest";
+import { RecipientCase, describeRoute } from "../../src/host/recipient.ts";
+import { consoleLog, systemResolver } from "../../src/host/services.ts";
+import { parseAddress } from "../../src/protocol/address.ts";
+
+afterEach(() => void vi.restoreAllMocks());
+
+test("the system's clock tells the time and calls once, or not at all", async () => {
+  expect(Math.abs(systemClock.now() - Date.now())).toBeLessThan(1000);
+  const called: string[] = [];
+  const cancel = systemClock.after(0, () => void called.push("cancelled"));
+  cancel();
+  await new Promise<void>((resolve) => systemClock.after(1, resolve));
+  expect(called).toEqual([]);
+});
+
+test("the console is told of warnings and errors alone", () => {
+  const said: unknown[] = [];
+  vi.spyOn(console, "warn").mockImplementation((...words) => void said.push(words));
+  vi.spyOn(console, "error").mockImplementation((...words) => void said.push(words));
+  for (const level of ["debug", "info", "warn", "error"] as const) consoleLog[level]({ a: 1 }, level);
+  expect(said).toEqual([
+    ["mailhost: warn", { a: 1 }],
+    ["mailhost: error", { a: 1 }],
+  ]);
+});
+
+test("everybody gets a resolver of their own", () => {
+  expect(systemResolver()).not.toBe(systemResolver());
+});
+
+test("a set of networks knows its own", () => {
+  const networks = makeNetworks(["192.0.2.0/24", "198.51.100.7", "2001:db8::/32", "2001:db8:1::1"]);
+  expect(networks.entries).toHaveLength(4);
+  for (const address of ["192.0.2.255", "198.51.100.7", "2001:db8:ffff::1", "::ffff:192.0.2.1"])
+    expect(networks.has(address)).toBe(true);
+  for (const address of ["192.0.3.0", "198.51.100.8", "2001:db9::", "fe80::1%eth0", "here", ""])
+    expect(networks.has(address)).toBe(false);
+  expect(() => makeNetworks(["here"])).toThrow(RangeError);
+});
+
+test("a route in words", () => {
+  expect(describeRoute({ transport: "smtp" })).toBe("smtp");
+  expect(describeRoute({ transport: "smtp", nexthop: "mx.example.com" })).toBe("smtp (mx.example.com)");
+});
+
+test("a handle that was lent to nobody does nothing", () => {
+  const address = parseAddress("joe@example.com");
+  if (address === undefined) throw new Error("no address");
+  const subject = new RecipientCase({ address, parameters: new Map() });
+  subject.shared.permit("local");
+  subject.shared.routeTo({ transport: "x" });
+  expect(subject.shared.settle(true, true)).toEqual([]);
+  expect([subject.permits.size, subject.routes.length]).toEqual([0, 0]);
+});
