@@ -257,8 +257,9 @@ test("a socket that a parent handed over", async () => {
   const parent = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => parent.once("listening", resolve));
   // Node does not type the handle of a server
+  // oxlint-disable-next-line no-underscore-dangle -- its name
   const { fd } = (parent as unknown as { _handle: { fd: number } })._handle;
   const served = await serve([], { cwd, hand: fd });
-  expect(await banner(served)).toBe("220 mx.fd.test ESMTP");
   parent.close();
+  expect(await banner(served)).toBe("220 mx.fd.test ESMTP");
 });

@@ -172,7 +172,7 @@ function whereIs(plugin: string, { options }: Configuration, index: number): str
 }
 
 function print({ file, problems, warnings, listeners }: Findings): void {
-  console.log(`configuration: ${file ?? "embedded defaults"}`);
+  if (file !== undefined || listeners.length > 0) console.log(`configuration: ${file ?? "embedded defaults"}`);
   for (const { name, mode, plugins, permits } of listeners) {
     console.log(`\nlistener ${name} (${mode}): ${plugins.map((one) => `${one.name} ${one.version}`).join(", ")}`);
     if (permits.length > 0) console.log("  who permits recipients:");

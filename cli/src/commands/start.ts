@@ -2,6 +2,7 @@ import { ConfigurationError, type Mailhost } from "@mailhost/core";
 import type { Logger } from "pino";
 import { type Configuration, locateAll, prepare, readConfiguration } from "../config/configuration.ts";
 import { describeError, isConfigurationError } from "../config/problem.ts";
+import { isImporting } from "../config/modules.ts";
 import { withoutConsequences } from "../config/together.ts";
 import type { Wishes } from "../config/wishes.ts";
 import { exitCodes } from "../exit.ts";
@@ -94,6 +95,7 @@ function watchProcess(server: Mailhost, log: Logger, reload: () => Promise<void>
   });
   for (const event of ["uncaughtException", "unhandledRejection"] as const)
     process.on(event, (error: unknown) => {
+      if (event === "unhandledRejection" && isImporting()) return;
       log.fatal({ err: error }, `${event}: ${describeError(error)}; draining`);
       if (ending === undefined) end(exitCodes.runTime);
     });

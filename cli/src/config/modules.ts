@@ -21,6 +21,10 @@ async function learnTypeScript(): Promise<void> {
 }
 
 let times = 0;
+let importing = 0;
+
+/** Node rejects a second promise, which nobody holds, when TypeScript without a module package fails to load. */
+export const isImporting = (): boolean => importing > 0;
 
 /** The module in `file`, TypeScript included. `fresh` runs it again although it was imported before. */
 export async function importFile(file: string, fresh = false): Promise<object> {
@@ -32,8 +36,18 @@ export async function importFile(file: string, fresh = false): Promise<object> {
     const { cache } = createRequire(import.meta.url);
     delete cache[file];
   }
-  // A module namespace is an object whatever it exports
-  return (await import(url.href)) as object;
+  importing += 1;
+  const ignore = (): void => {};
+  process.on("unhandledRejection", ignore);
+  try {
+    // A module namespace is an object whatever it exports
+    return (await import(url.href)) as object;
+  } finally {
+    setImmediate(() => {
+      importing -= 1;
+      process.off("unhandledRejection", ignore);
+    });
+  }
 }
 
 /** The default export; CommonJS interop may have wrapped it once more. */
@@ -50,6 +64,12 @@ export function importProblem(error: unknown, file: string): { what: string; men
     return {
       what: 'it is TypeScript with import or export, in a package without "type": "module", which this Node reads as CommonJS',
       mend: `Rename it to ${file.slice(0, -3)}.mts, or add "type": "module" to package.json.`,
+    };
+  const other = /Cannot require\(\) ES Module (\/\S+)\.ts /.exec(describeError(error))?.[1];
+  if (other !== undefined)
+    return {
+      what: `it imports ${other}.ts, which is in a package without "type": "module"`,
+      mend: `Rename it to ${other}.mts, or add "type": "module" to package.json.`,
     };
   const missing = missingPackage(error);
   if (missing !== undefined)
