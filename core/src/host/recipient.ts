@@ -6,6 +6,11 @@ import { Handle, type Lender } from "./handle.ts";
 
 /** A forward-path on its way to acceptance. Somebody must permit it, somebody must route it. */
 export interface Recipient extends ForwardPath {
+  /**
+   * Where it goes as things stand: what earlier taps and this one said, else the listener's default.
+   * A transport judges here, in stage `last`, what it could not take: never after DATA.
+   */
+  readonly route: Route | undefined;
   /** Says that mail for this recipient may be stored here, or passed on. Permit and the kind of its transport must agree. */
   permit(kind: TransportKind): void;
   /** Names the transport, and its target. A second, different route is an error of the configuration. */
@@ -18,10 +23,17 @@ export class RecipientCase implements Lender<RecipientHandle> {
   readonly permits = new Set<TransportKind>();
   readonly routes: Route[] = [];
   readonly shared: RecipientHandle;
+  readonly #defaults: DefaultTransports;
 
-  constructor(path: ForwardPath) {
+  constructor(path: ForwardPath, defaults: DefaultTransports) {
     this.path = path;
+    this.#defaults = defaults;
     this.shared = new RecipientHandle(this);
+  }
+
+  /** The first route, else the default of a kind that is permitted. */
+  get route(): Route | undefined {
+    return this.routes[0] ?? defaultRoute(this.permits, this.#defaults);
   }
 
   fresh(): RecipientHandle {
@@ -46,6 +58,10 @@ export class RecipientHandle extends Handle implements Recipient {
 
   get parameters(): ForwardPath["parameters"] {
     return this.#case.path.parameters;
+  }
+
+  get route(): Route | undefined {
+    return this.#routes[0] ?? this.#case.route;
   }
 
   permit(kind: TransportKind): void {
@@ -96,13 +112,11 @@ export interface Transport {
 
 /** Judges what the taps left: permitted, routed, of one kind. All of it at RCPT, never after DATA (P5). */
 export function judgeRecipient(
-  { path, permits, routes }: RecipientCase,
+  { path, permits, routes, route }: RecipientCase,
   transports: ReadonlyMap<string, Transport>,
-  defaults: DefaultTransports,
   complain: (what: string) => void,
 ): Outcome<AcceptedRecipient> {
   if (permits.size === 0) return { problem: replies.relayDenied };
-  const route = routes[0] ?? defaultRoute(permits, defaults);
   if (route === undefined) return { problem: replies.unknownRecipient };
   const other = routes.find((one) => one.transport !== route.transport || one.nexthop !== route.nexthop);
   if (other !== undefined) {

@@ -28,6 +28,8 @@ export class HeaderSplitter {
   #lineStart = 0;
   /** Index up to which no LF was found. */
   #searched = 0;
+  /** Start of the long line that was looked at and found to be a field. */
+  #judged = -1;
   #fieldStart = 0;
   #name: string | undefined;
 
@@ -73,7 +75,9 @@ export class HeaderSplitter {
   /** A line that is no field need not be whole to end the section: a body may be one line of any length. */
   #endIfText(): void {
     const known = this.#length - this.#lineStart >= nameOctets;
-    if (known && !this.#continues() && this.#nameAt(this.#length) === undefined) this.#endAt(this.#lineStart);
+    if (!known || this.#judged === this.#lineStart) return;
+    this.#judged = this.#lineStart;
+    if (!this.#continues() && this.#nameAt(this.#length) === undefined) this.#endAt(this.#lineStart);
   }
 
   /** Looks at the line from #lineStart to `end`. */

@@ -63,7 +63,7 @@ export class Judging implements Judges {
   recipient(path: ForwardPath, open: Transaction, done: Done<AcceptedRecipient>): void {
     const transaction = open as LiveTransaction; // the engine opens no other
     if (transaction.count >= this.#generation.limits.recipients) return done({ problem: replies.tooManyRecipients }); // RFC 5321 §4.5.3.1.10
-    const subject = new RecipientCase(path);
+    const subject = new RecipientCase(path, this.#generation.defaults);
     if (isPostmaster(path.address, this.#run.session.serverName)) subject.permits.add("local"); // RFC 5321 §4.5.1
     const call: Call<Recipient, [Transaction, Session]> = {
       subject,
@@ -75,10 +75,10 @@ export class Judging implements Judges {
   }
 
   #judgeRoute(subject: RecipientCase, transaction: Transaction): Outcome<AcceptedRecipient> {
-    const { vocabulary, defaults, services } = this.#generation;
+    const { vocabulary, services } = this.#generation;
     const complain = (what: string): void =>
       services.log.error({ session: this.#run.session.id, transaction: transaction.id }, what);
-    const judged = judgeRecipient(subject, vocabulary.transports, defaults, complain);
+    const judged = judgeRecipient(subject, vocabulary.transports, complain);
     if ("problem" in judged) return judged;
     if (this.#needsSecondCall(judged.value, transaction)) return { problem: replies.nextTransaction };
     if (this.#run.traced) {

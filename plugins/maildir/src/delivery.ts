@@ -9,7 +9,7 @@ import {
   reject,
 } from "@mailhost/core";
 import { Copy, type CopyContent } from "./copy.ts";
-import type { Files } from "./files.ts";
+import { type Files, errorCode } from "./files.ts";
 import { Folders, type Made, MissingMailbox } from "./folders.ts";
 import { lowerCase } from "./folder-name.ts";
 import { Limiter } from "./limiter.ts";
@@ -47,6 +47,17 @@ export class Store {
   /** Path of the mailbox an address belongs to, for counting. */
   mailboxOf(place: Place): string {
     return placePath(this.settings.root, { ...place, subfolder: undefined });
+  }
+
+  /** Whether there is a mailbox at that path. Rejects with the file system's error; a root that is gone is one. */
+  async has(mailbox: string): Promise<boolean> {
+    await this.files.lstat(this.settings.root);
+    try {
+      return (await this.files.lstat(mailbox)).isDirectory();
+    } catch (error) {
+      if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false;
+      throw error;
+    }
   }
 }
 

@@ -3,13 +3,15 @@ import {
   type Host,
   type Opinion,
   type Recipient,
+  type Route,
   type Transaction,
   definePlugin,
+  parseAddress,
   rejectWith,
   storageReply,
 } from "@mailhost/core";
 import * as v from "valibot";
-import { MaildirDelivery, Store, full } from "./delivery.ts";
+import { MaildirDelivery, Store, full, missing } from "./delivery.ts";
 import type { Files } from "./files.ts";
 import { type Tags, locate, patternProblem } from "./mailbox.ts";
 import type { Quota } from "./quota.ts";
@@ -84,10 +86,14 @@ export const maildirOn = (files: Files) =>
       await checkRoot(files, settings);
       const store = await openStore(host, files, settings);
       host.extend({ transports: [{ kind: "local", phases: "two" }] });
-      if (store.quotas !== undefined) {
-        // A full mailbox refused here keeps the other recipients of the message
-        host.hooks.rcpt.tapPromise({ name: "quota", onFailure: "ignore" }, (recipient, transaction) =>
-          judgeRoom(store, recipient, transaction),
+      if (store.quotas !== undefined || !settings.create) {
+        // What can be refused here keeps the other recipients of the message. A failure is judged once more when it is stored
+        host.hooks.rcpt.tapPromise(
+          { name: "mailbox", stage: "last", onFailure: "ignore" },
+          async (recipient, transaction) =>
+            recipient.route?.transport === host.name
+              ? judgeMailbox(store, recipient, recipient.route, transaction)
+              : undefined,
         );
       }
       host.hooks.queue.for(host.name).tapPromise("store", async (delivery, _session, signal): Promise<Opinion> => {
@@ -126,9 +132,17 @@ function openStore(host: Host, files: Files, settings: Settings): Promise<Store>
   return host.shared(`store ${JSON.stringify(settings)}`, open, () => stop.abort());
 }
 
-/** Whose mail it will be is not known at RCPT: a mailbox that has mail, and no room, is judged by its address. */
-async function judgeRoom(store: Store, { address }: Recipient, { parameters }: Transaction): Promise<Opinion> {
-  const mailbox = store.mailboxOf(locate(store.settings, address));
+/** Whether the mailbox this recipient is routed to is there, and has room. */
+async function judgeMailbox(
+  store: Store,
+  { address }: Recipient,
+  { nexthop }: Route,
+  { parameters }: Transaction,
+): Promise<Opinion> {
+  const owner = nexthop === undefined ? address : parseAddress(nexthop);
+  if (owner === undefined) return; // said with its log line when the message is stored
+  const mailbox = store.mailboxOf(locate(store.settings, owner));
+  if (!store.settings.create && !(await store.has(mailbox))) return missing;
   const declared = Number(parameters.get("SIZE") ?? 0); // RFC 1870 §6.1
   if ((await store.quotas?.room(mailbox, declared)) === "full") return full;
 }

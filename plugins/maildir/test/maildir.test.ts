@@ -184,11 +184,39 @@ describe("+tags", () => {
 });
 
 describe("mailboxes that must exist", () => {
-  test("an unknown one is refused and nothing is left", async () => {
+  test("an unknown one is refused at RCPT, and the others get their mail", async () => {
     const root = await emptyFolder();
-    await mkdir(mailboxPath(root, "jane@example.com"), { recursive: true });
-    const recipients = ["jane@example.com", "nobody@example.com"];
-    await transcript(storing({ root, create: false }), dialogue("<>", recipients, short, "550 5.1.1 *"));
+    const inbox = mailboxPath(root, "jane@example.com");
+    await mkdir(inbox, { recursive: true });
+    await transcript(
+      storing({ root, create: false }),
+      `${greeting}
+      C: MAIL FROM:<>
+      S: 250 2.1.0 *
+      C: RCPT TO:<nobody@example.com>
+      S: 550 5.1.1 *
+      C: RCPT TO:<jane@example.com>
+      S: 250 2.1.5 *
+      C: DATA
+      S: 354 *
+      C: .
+      S: 250 2.0.0 *
+    `,
+    );
+    expect(stored(inbox)).toHaveLength(3);
+    expect(filesBelow(root).every((path) => path.startsWith("example.com/jane/"))).toBe(true);
+  });
+
+  test("one that is removed behind RCPT is refused and nothing is left", async () => {
+    const root = await emptyFolder();
+    const inbox = mailboxPath(root, "jane@example.com");
+    await mkdir(inbox, { recursive: true });
+    const server = await serve(storing({ root, create: false }));
+    const client = await new Client(server).greet();
+    expect(await client.deliver(["jane@example.com"], "Subject: hello\r\n\r\nHello.")).toMatch(/^250 /);
+    await rm(inbox, { recursive: true });
+    expect(await client.deliver(["jane@example.com"], "Subject: hello\r\n\r\nHello.")).toMatch(/^550 5\.1\.1 /);
+    client.leave();
     expect(filesBelow(root)).toEqual([]);
   });
 
