@@ -153,6 +153,16 @@ describe("what no plugin can see alone", () => {
     expect(await problemsOf({ plugins: [sink(), relay], default: { local: "sink", relay: "relay" } })).toEqual([]);
   });
 
+  test("a route to a transport that nobody provides, told where it was configured", async () => {
+    const routing = (transport: string) =>
+      plugin("routing", (host) => host.extend({ routes: [{ transport, where: "options.routes.a" }] }));
+    expect(await problemsOf({ plugins: [sink(), routing("snik")] })).toMatchObject([
+      { code: "BAD_OPTION", where: "plugins[1].options.routes.a", mend: "Did you mean sink?" },
+    ]);
+    expect(await problemsOf({ plugins: [sink(), routing("elsewhere")] })).toMatchObject([{ mend: "There are: sink." }]);
+    expect(await problemsOf({ plugins: [sink(), routing("sink")] })).toEqual([]);
+  });
+
   test("TLS from the first octet without a plugin that does it", async () => {
     expect(codes(await problemsOf({ plugins: [sink()], listeners: [{ port: 0, tls: "implicit" }] }))).toEqual([
       "NO_TLS",

@@ -255,7 +255,7 @@ describe("what a tap did", () => {
   });
 
   test.each<[string, Tap]>([
-    ["after it returned", sync((recipient) => void queueMicrotask(() => permit(recipient)))],
+    ["after it returned", sync((recipient) => queueMicrotask(() => permit(recipient)))],
     ["after its promise settled", promise(async (recipient) => void turn().then(() => permit(recipient)))],
     ["after its callback", callback((done, recipient) => (done(), permit(recipient)))],
   ])("%s does not count", async (_, tap) => {

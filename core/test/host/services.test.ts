@@ -48,7 +48,7 @@ test("a route in words", () => {
 test("a handle that was lent to nobody does nothing", () => {
   const address = parseAddress("joe@example.com");
   if (address === undefined) throw new Error("no address");
-  const subject = new RecipientCase({ address, parameters: new Map() });
+  const subject = new RecipientCase({ address, parameters: new Map() }, {});
   subject.shared.permit("local");
   subject.shared.routeTo({ transport: "x" });
   expect(subject.shared.settle(true, true)).toEqual([]);

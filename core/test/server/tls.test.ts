@@ -35,8 +35,8 @@ const secure = (options: () => object = () => pem) =>
     host.hooks.ehlo.tap("secure", (_greeting, { tls }) => void seen.push(tls?.protocol, tls?.servername));
   });
 
-function inTls(socket: Caller["socket"] | number, servername?: string): Caller {
-  const where = typeof socket === "number" ? { host: "127.0.0.1", port: socket } : { socket };
+function inTls(through: Caller | number, servername?: string): Caller {
+  const where = typeof through === "number" ? { host: "127.0.0.1", port: through } : { socket: through.socket };
   const tls = connectTls({ ...where, rejectUnauthorized: false, ...(servername === undefined ? {} : { servername }) });
   onTestFinished(() => void tls.destroy());
   return calling(tls);
@@ -63,7 +63,7 @@ describe("TLS", () => {
     const clear = connect(port);
     clear.say("XSECURE");
     expect(await clear.hear(2)).toEqual(["220 mx.example.com ESMTP", "220 Go"]);
-    const { say, hear, closed } = inTls(clear.socket);
+    const { say, hear, closed } = inTls(clear);
     say("HELO client.test");
     expect(await hear(1)).toEqual(["250 mx.example.com"]);
     expect(seen).toEqual(["TLSv1.3", undefined]);

@@ -1,4 +1,4 @@
-import { type Command, type Extension, last, nobody, replies, row } from "@mailhost/core";
+import { type Command, type Extension, last, nobody, reject, replies, row } from "@mailhost/core";
 import { sink, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import { upgrading } from "../support/auth.ts";
@@ -222,13 +222,13 @@ test("a client that is assumed begins anew, and is judged anew", () =>
           verbs: {
             XCLIENT2: last(["new", "ready"], anything, nobody, (_state, address) => ({
               go: "assume",
-              client: { address },
+              client: { address: String(address) },
             })),
           },
         }),
         plugin("judge", ({ hooks }) =>
           hooks.connect.tap("judge", ({ client }) =>
-            client.address === "203.0.113.9" ? { ...(undefined as never) } : undefined,
+            client.address === "203.0.113.9" ? reject("Not you") : undefined,
           ),
         ),
       ],
@@ -248,7 +248,7 @@ test("a client that is assumed begins anew, and is judged anew", () =>
     C: MAIL FROM:<>
     S: 503 5.5.1 Say EHLO or HELO first
     C: XCLIENT2 203.0.113.9
-    S: 421 4.3.0 Temporary local problem
+    S: 554 5.7.1 Not you
     S: <close>
     `,
   ));

@@ -172,7 +172,7 @@ describe("data", () => {
           message.addField("X-Thrown", "1");
           throw new Error("oops");
         });
-        hooks.data.tap("late", (message) => void queueMicrotask(() => message.addField("X-Late", "1")));
+        hooks.data.tap("late", (message) => queueMicrotask(() => message.addField("X-Late", "1")));
       },
       { onFailure: "ignore" },
     );

@@ -1,4 +1,4 @@
-import { type MailhostOptions } from "@mailhost/core";
+import type { MailhostOptions, Plugin } from "@mailhost/core";
 import { TestClock, sink, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import { open, opened, plugin, turn } from "../support/dialogue.ts";
@@ -155,7 +155,7 @@ describe("other protocols", () => {
 });
 
 describe("time", () => {
-  async function started(timeouts: MailhostOptions["timeouts"], plugins = [sink()]) {
+  async function started(timeouts: MailhostOptions["timeouts"], plugins: readonly Plugin[] = [sink()]) {
     const clock = new TestClock();
     const held = await open({ plugins, clock, timeouts: timeouts ?? {} });
     await held.hear(1);
