@@ -45,6 +45,7 @@ export class Mailhost {
   readonly #spool: SpoolPlace;
   #options: MailhostOptions;
   #force: readonly Force[] = [];
+  #reloading: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(options: MailhostOptions) {
@@ -98,7 +99,15 @@ export class Mailhost {
    * Puts new options in force for new connections; open ones finish on the old. On any error the old ones stay
    * in force and the promise rejects with what is wrong.
    */
-  async reload(options: MailhostOptions): Promise<void> {
+  reload(options: MailhostOptions): Promise<void> {
+    // One at a time: of two at once the generation of the first would never be closed
+    const reloaded = this.#reloading.then(() => this.#putInForce(options));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #putInForce(options: MailhostOptions): Promise<void> {
+    if (this.#closed !== undefined) throw new Error("the server is closed");
     const before = this.#force;
     const next = await this.#build(options);
     const listening = this.#listeners.size > 0;
@@ -147,6 +156,7 @@ export class Mailhost {
   }
 
   async #closeAll(): Promise<void> {
+    await this.#reloading;
     await Promise.all(
       [...this.#listeners.values()].map((listener) => listener.close(listener.generation.timeouts.drain)),
     );
@@ -158,8 +168,8 @@ export class Mailhost {
   async #build(options: MailhostOptions): Promise<Force[]> {
     const services = servicesOf(options);
     const force: Force[] = [];
-    const problems: Problem[] = [];
-    for (const one of plan(options)) {
+    const { plans, problems } = plan(options);
+    for (const one of plans) {
       try {
         force.push({ plan: one, generation: await buildGeneration(one.blueprint, services, this.#shared) });
       } catch (error) {

@@ -41,8 +41,9 @@ export function secure(
   }
   socket.on("error", (error) => finish({ error }));
   raw.on("error", (error) => finish({ error }));
-  raw.once("end", () => finish({ error: new Error("closed during the TLS handshake") }));
-  socket.on("close", () => finish({ error: new Error("closed during the TLS handshake") }));
+  // A half-closed connection is seen by the layer that reads
+  for (const event of ["end", "close"])
+    socket.once(event, () => finish({ error: new Error("closed during the TLS handshake") }));
   socket.on("secure", () => finish({ socket, info: describe(socket) }));
 }
 

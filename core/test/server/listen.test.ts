@@ -133,6 +133,44 @@ describe("reload", () => {
   });
 });
 
+describe("reloads", () => {
+  const counted = (name: string, diary: string[]): MailhostOptions => ({
+    name,
+    plugins: [
+      sink(),
+      plugin("counted", (host) => {
+        diary.push(`open ${name}`);
+        host.onClose(() => void diary.push(`close ${name}`));
+      }),
+    ],
+    log: recorder(),
+    listeners: [local],
+  });
+
+  test("at once are made one after the other, and no generation is forgotten", async () => {
+    const diary: string[] = [];
+    const { server, port } = await listening(counted("a.example", diary));
+    await Promise.all([server.reload(counted("b.example", diary)), server.reload(counted("c.example", diary))]);
+    expect(await connect(port).hear(1)).toEqual(["220 c.example ESMTP"]);
+    await server.close();
+    const closed = diary.filter((line) => line.startsWith("close")).toSorted();
+    expect(closed).toEqual(["close a.example", "close b.example", "close c.example"]);
+  });
+
+  test("under way when the server closes leave nothing open, and later ones are refused", async () => {
+    const diary: string[] = [];
+    const { server } = await listening(counted("a.example", diary));
+    const reloaded = server.reload(counted("b.example", diary)).catch(() => {});
+    await server.close();
+    await reloaded;
+    await expect(server.reload(counted("c.example", diary))).rejects.toThrow("the server is closed");
+    expect(diary.filter((line) => line.startsWith("open"))).toHaveLength(
+      diary.filter((line) => line.startsWith("close")).length,
+    );
+    expect(server.addresses).toEqual([]);
+  });
+});
+
 describe("close", () => {
   test("says 421 to whoever is idle, and is over when all are", async () => {
     const { server, port } = await listening({ plugins: [sink()] });
