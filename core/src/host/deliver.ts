@@ -148,10 +148,23 @@ async function commit(staged: Staged, run: Run): Promise<Refused | undefined> {
   }
 }
 
+/** Milliseconds a client waits for what was staged to be cleared away: an abort that hangs is nobody's 4yz. */
+const abortMilliseconds = 30_000;
+
 async function abort(staged: Staged, run: Run): Promise<void> {
-  try {
-    await staged.abort();
-  } catch (error) {
+  const failed = (error: unknown): void =>
     run.log.error({ err: error, session: run.session.id }, `abort failed: ${describe(error)}`);
-  }
+  await new Promise<void>((resolve) => {
+    const cancel = run.clock.after(abortMilliseconds, () => {
+      failed(new Error(`not done within ${abortMilliseconds} ms`));
+      resolve();
+    });
+    void Promise.resolve()
+      .then(() => staged.abort())
+      .catch(failed)
+      .then(() => {
+        cancel();
+        resolve();
+      });
+  });
 }

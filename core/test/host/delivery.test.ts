@@ -288,6 +288,31 @@ test("an abort that throws is logged, and the client gets the refusal", async ()
   expect(log).toEqual(["error: abort failed: disk"]);
 });
 
+test("an abort that never ends is given up, and the client gets the refusal", async () => {
+  const clock = new TestClock();
+  const log = recorder();
+  let aborted = false;
+  const stuck = transport([], {
+    name: "a",
+    tap: (delivery, staged) => {
+      const abort = (): Promise<void> => {
+        aborted = true;
+        return new Promise(() => {});
+      };
+      delivery.stage({ ...staged, abort });
+      return reject("No");
+    },
+  });
+  const { say, hear } = await open({ plugins: [stuck], clock, log });
+  say(...opened, "RCPT TO:<x@a.test>", "DATA");
+  await hear(10);
+  say("text", ".");
+  while (!aborted) await turn();
+  clock.advance(30_000);
+  expect(await hear(1)).toEqual(["550 5.7.1 No"]);
+  expect(log.lines).toEqual(["error: abort failed: not done within 30000 ms"]);
+});
+
 describe("one phase", () => {
   const one = (diary: Diary, name: string, commit?: Way["commit"]): Plugin =>
     transport(diary, { name, phases: "one", ...(commit === undefined ? {} : { commit }) });

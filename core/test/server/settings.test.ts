@@ -90,7 +90,7 @@ describe("settings", () => {
   test("all problems are told at once, and one of two listeners once", async () => {
     const problems = await problemsOf({
       name: "x y",
-      plugins: [],
+      plugins: [sink()],
       listeners: [{ port: 0, mode: "x" as never }, { port: -1 }],
     });
     expect(codes(problems)).toEqual(["BAD_OPTION", "BAD_LISTENER", "BAD_LISTENER"]);
