@@ -6,7 +6,7 @@ import { makePlugins } from "./plugins.ts";
 import { positionOf } from "./positions.ts";
 import { isConfigurationError } from "./problem.ts";
 import { checkShape } from "./shape.ts";
-import { withoutConsequences, withoutWrongSettings } from "./together.ts";
+import { withoutConsequences } from "./together.ts";
 import { type Wishes, applyWishes } from "./wishes.ts";
 
 /** A configuration whose names have become plugins. What is wrong with it so far waits in `problems`. */
@@ -84,20 +84,11 @@ async function withPlugins(settings: Readonly<Record<string, unknown>>, problems
 /** A server whose plugins are set up. Rejects with a ConfigurationError that holds every problem, with its place in the file. */
 export async function prepare(configuration: Configuration, more: Partial<MailhostOptions> = {}): Promise<Mailhost> {
   const problems: Problem[] = [...configuration.problems];
-  let options: MailhostOptions = { ...configuration.options, ...more };
-  for (;;) {
-    const found = await prepareOne(options);
-    if ("server" in found) {
-      if (problems.length === 0) return found.server;
-      await found.server.close();
-      break;
-    }
-    problems.push(...found.problems.filter((problem) => !problems.some((one) => same(one, problem))));
-    // Core looks at plugins once the settings are right: let it
-    const rest = withoutWrongSettings(options, found.problems);
-    if (rest === undefined) break;
-    options = rest;
-  }
+  const found = await prepareOne({ ...configuration.options, ...more });
+  if ("server" in found) {
+    if (problems.length === 0) return found.server;
+    await found.server.close();
+  } else problems.push(...found.problems.filter((problem) => !problems.some((one) => same(one, problem))));
   throw new ConfigurationError(locateAll(withoutConsequences(problems), configuration));
 }
 

@@ -44,9 +44,11 @@ export async function buildGeneration(
   const vocabulary = new Vocabulary(blueprint.limits.messageOctets, services.log);
   const closers: (() => void | Promise<void>)[] = [];
   const applied: Applied[] = [];
+  let complete = true;
   for (const { plugin, where } of blueprint.plugins) {
     const checked = await checkOptions(plugin, where);
     problems.push(...checked.problems);
+    complete &&= checked.problems.length === 0;
     if (checked.problems.length > 0) continue;
     const facade = new Facade(plugin, blueprint.timeouts);
     const one: Applied = { plugin, facade, provides: [] };
@@ -55,6 +57,7 @@ export async function buildGeneration(
       const host = makeHost(blueprint, services, shared, vocabulary, closers, one);
       await plugin.definition.apply(host, checked.options as never);
     } catch (error) {
+      complete = false;
       problems.push(...applyProblems(error, plugin, where));
     }
     facade.sealed = true;
@@ -69,7 +72,8 @@ export async function buildGeneration(
   );
   for (const { facade } of applied)
     for (const { plugin, watch } of facade.watchers) insertWatcher(hooks, plugin, watch, services.log);
-  problems.push(...checkWhole(blueprint, vocabulary));
+  // What a plugin that could not be set up would have provided is not missed as well
+  if (complete) problems.push(...checkWhole(blueprint, vocabulary));
   if (problems.length > 0) {
     await runClosers(closers, services.log);
     throw new ConfigurationError(problems);

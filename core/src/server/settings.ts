@@ -3,7 +3,7 @@ import type { Blueprint } from "../host/build.ts";
 import { type Limits, type Timeouts, defaultLimits, defaultTimeouts } from "../host/limits.ts";
 import { makeNetworks, networkProblem } from "../host/networks.ts";
 import { type Plugin, isPlugin } from "../host/plugin.ts";
-import { ConfigurationError, type Problem, nearest } from "../host/problems.ts";
+import { type Problem, nearest } from "../host/problems.ts";
 import type { DefaultTransports } from "../host/recipient.ts";
 import type { Clock, Log, Resolver } from "../host/services.ts";
 import type { BareLineEnds } from "../protocol/body.ts";
@@ -100,8 +100,11 @@ const listenerKeys = [
 
 export const spoolFolder = (options: MailhostOptions): string => options.spool ?? tmpdir();
 
-/** One plan per listener. Throws a ConfigurationError with everything that is wrong. */
-export function plan(options: MailhostOptions): Plan[] {
+/**
+ * One plan per listener, and everything that is wrong with the settings. A wrong setting is passed over,
+ * so that plugins can be looked at and all problems are told at once.
+ */
+export function plan(options: MailhostOptions): { plans: Plan[]; problems: Problem[] } {
   const problems: Problem[] = [];
   problems.push(...unknownKeys(options, serverKeys, ""), ...checkShared(options, ""));
   const listeners = options.listeners ?? [{ port: 2525 }];
@@ -130,14 +133,14 @@ export function plan(options: MailhostOptions): Plan[] {
       what: "there is no listener",
       mend: "Add one, such as { port: 25 }.",
     });
-  if (problems.length > 0) throw new ConfigurationError(problems);
-  return plans;
+  return { plans, problems };
 }
 
 function planOne(options: MailhostOptions, listener: ListenerOptions, index: number, where: string): Plan {
-  const { host, port = 0, fd, mode = "transfer" } = listener;
+  const { host, port = 0, fd } = listener;
+  const mode = listener.mode === "submission" ? "submission" : "transfer";
   const place: Place = { host, port, fd };
-  const serverName = listener.serverName ?? options.name ?? fallbackName();
+  const serverName = [listener.serverName, options.name].find(isHostName) ?? fallbackName();
   const bare = listener.bareLineEnds ?? options.bareLineEnds ?? (mode === "submission" ? "normalize" : "refuse");
   const mended = validNetworks([...(options.normalizeFor ?? []), ...(listener.normalizeFor ?? [])]);
   const own = (listener.plugins ?? []).map((plugin, at) => ({ plugin, where: `${where}.plugins[${at}]` }));
@@ -151,8 +154,8 @@ function planOne(options: MailhostOptions, listener: ListenerOptions, index: num
       implicitTls: listener.tls === "implicit",
     },
     plugins: [...common, ...own].filter(({ plugin }) => isPlugin(plugin)),
-    limits: { ...defaultLimits, ...options.limits, ...listener.limits },
-    timeouts: { ...defaultTimeouts, ...options.timeouts, ...listener.timeouts },
+    limits: { ...defaultLimits, ...numbersOf(options.limits), ...numbersOf(listener.limits) },
+    timeouts: { ...defaultTimeouts, ...numbersOf(options.timeouts), ...numbersOf(listener.timeouts) },
     defaults: { ...options.default, ...listener.default },
     bareLineEnds: (address) => (mended.has(address) ? "normalize" : bare),
   };
@@ -161,6 +164,15 @@ function planOne(options: MailhostOptions, listener: ListenerOptions, index: num
 
 const nameOf = ({ port, fd }: Place, index: number): string =>
   fd !== undefined ? `fd-${fd}` : port === 0 ? `listener-${index}` : String(port);
+
+const isHostName = (name: string | undefined): name is string =>
+  name !== undefined && (canonicalDomain(name) !== undefined || canonicalLiteral(name) !== undefined);
+
+const numbersOf = <T extends object>(given: T | undefined): Partial<T> =>
+  // Keys of T with numbers for values: still a part of T
+  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => isCount(value))) as Partial<T>;
+
+const isCount = (value: unknown): boolean => typeof value === "number" && value >= 0;
 
 /** A host's name that is no domain (spaces, an empty name) cannot stand in a reply. */
 const fallbackName = (): string => canonicalDomain(hostname()) ?? "localhost";
@@ -199,11 +211,7 @@ function checkListener(listener: ListenerOptions, where: string): Problem[] {
 function checkShared(given: MailhostOptions | ListenerOptions, where: string): Problem[] {
   const problems: Problem[] = [];
   const serverName = "serverName" in given ? given.serverName : where === "" ? given.name : undefined;
-  if (
-    serverName !== undefined &&
-    canonicalDomain(serverName) === undefined &&
-    canonicalLiteral(serverName) === undefined
-  )
+  if (serverName !== undefined && !isHostName(serverName))
     problems.push({
       code: "BAD_OPTION",
       where: join(where, "name"),
@@ -237,7 +245,7 @@ function checkNumbers(given: object | undefined, known: readonly string[], where
   if (given === undefined) return [];
   const problems = unknownKeys(given, known, where);
   for (const [key, value] of Object.entries(given))
-    if (known.includes(key) && !(typeof value === "number" && value >= 0))
+    if (known.includes(key) && !isCount(value))
       problems.push({
         code: "BAD_OPTION",
         where: `${where}.${key}`,
