@@ -5,24 +5,46 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { SocketClient } from "../support/socket.ts";
 
+const repository = join(import.meta.dirname, "../..");
+
+/** Descriptors the server may have: enough to start with, fewer than there are clients. */
+const most = 200;
+
+// Takes every message; one descriptor goes to the body, which is too long for its memory
+const program = `
+  import { mailhost } from "@mailhost/core";
+  import { sink } from "@mailhost/testkit";
+  const limits = { connections: 1000, connectionsPerClient: 1000, messageMemoryOctets: 0 };
+  const server = await mailhost({ name: "mx.example.com", plugins: [sink()], limits }).listen(0, "127.0.0.1");
+  console.log(server.addresses[0]?.port);
+`;
+
 test("no new session after descriptors ran out and came back", async () => {
-  const program = join(import.meta.dirname, "descriptors.ts");
-  const node = [process.execPath, "-C", "@mailhost/source", "--import", "tsx", program];
-  const child = spawn("sh", ["-c", 'ulimit -n 80; exec "$@"', "sh", ...node], { stdio: ["ignore", "pipe", "inherit"] });
+  const node = [
+    process.execPath,
+    "-C",
+    "@mailhost/source",
+    "--import",
+    "tsx",
+    "--input-type=module",
+    "--eval",
+    program,
+  ];
+  const limited = ["-c", `ulimit -n ${most}; exec "$@"`, "sh", ...node];
+  const child = spawn("sh", limited, { cwd: repository, stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
-  const [line] = (await once(child.stdout, "data")) as [Buffer]; // one line: the port
-  const port = Number(String(line));
+  const died = once(child, "exit").then(() => Promise.reject(new Error("the server did not stay")));
+  const port = await Promise.race([once(child.stdout, "data"), died]).then(([line]) => Number(String(line)));
 
   const sockets: Socket[] = [];
-  for (let opened = 0; opened < 150; opened += 1) {
+  for (let opened = 0; opened < most + 50; opened += 1) {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => {});
-    socket.resume();
     sockets.push(socket);
-    await new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
+    await new Promise((resolve) => socket.once("data", resolve).once("close", resolve));
   }
-  // They did run out: not everybody was greeted
-  expect(sockets.filter(({ bytesRead }) => bytesRead > 0).length).toBeLessThan(sockets.length);
+  // They did run out: some were greeted, some closed without a word
+  expect(new Set(sockets.map(({ bytesRead }) => bytesRead > 0))).toEqual(new Set([true, false]));
   const closed = sockets
     .filter((socket) => !socket.closed)
     .map((socket) => new Promise((resolve) => socket.once("close", resolve)));
