@@ -2,11 +2,13 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hooksPage } from "../scripts/hooks-doc.mts";
+import { setUser } from "@mailhost/plugin-auth-plain";
+import { makeCertificate } from "./support/certificate.ts";
 import { run } from "./support/run.ts";
 import { readSnippets, type Snippet } from "./support/snippets.ts";
 
 const root = join(import.meta.dirname, "..");
-const work = join(root, "test/.snippets");
+const work = join(root, "test/snippets.work");
 
 const pages = [
   "README.md",
@@ -29,7 +31,7 @@ beforeAll(() => {
     mkdirSync(join(file, ".."), { recursive: true });
     writeFileSync(file, snippet.code);
   }
-  const settings = { extends: "../../tsconfig.test.json", include: ["."], exclude: [] };
+  const settings = { extends: "../../tsconfig.test.json", include: ["./*/*.ts", "./*/*.mts"], exclude: [] };
   writeFileSync(join(work, "tsconfig.json"), JSON.stringify(settings));
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
@@ -39,24 +41,40 @@ test("every TypeScript snippet of the documentation compiles", { timeout: 120_00
   expect(ran.stdout).toBe("");
 });
 
-/** Programs listen on a port; the rest are plugins, configurations and tests. */
-const listens = ({ code }: Snippet): boolean => /\.listen\(\d*/.test(code);
+/** Programs listen on a port, configurations are checked; the rest are plugins and tests. */
+const listens = ({ code }: Snippet): boolean => /\.listen\(/.test(code);
+const configures = ({ code }: Snippet): boolean => code.includes("export default defineConfig(");
 const isTest = ({ code }: Snippet): boolean => code.includes('from "vitest"');
 
+/** Ports and paths of somebody's machine become ports and paths of this one. */
+const here = (code: string): string =>
+  code
+    .replaceAll(/\.listen\(\s*\d*/g, ".listen(0")
+    .replaceAll(/port: (25|587|465|2525)\b/g, "port: 0")
+    .replaceAll(/"[^"]*(fullchain|cert)[^"]*\.pem"/g, JSON.stringify(join(work, "cert.pem")))
+    .replaceAll(/"[^"]*key\.pem"/g, JSON.stringify(join(work, "key.pem")))
+    .replaceAll(/"[^"]*\/users"/g, JSON.stringify(join(work, "users")))
+    .replaceAll('"/var/mail"', '"./mail"');
+
 describe("every TypeScript snippet runs", () => {
+  beforeAll(async () => {
+    await makeCertificate(work);
+    await setUser(join(work, "users"), "jane@example.com", "secret");
+  });
+
   for (const [index, snippet] of typescript.entries()) {
     if (isTest(snippet)) continue;
     test(`${snippet.page}, ${snippet.heading} (${index})`, { timeout: 60_000 }, async () => {
-      const file = fileOf(snippet, index);
-      // A port of its own, and the end once everything is up
-      const code = snippet.code
-        .replaceAll(/\.listen\(\d*/g, ".listen(0")
-        .replaceAll(/port: (25|587|465|2525)\b/g, "port: 0");
+      const copy = fileOf(snippet, index).replace(/\.(m?ts)$/, ".run.$1");
+      // A program ends once everything is up
       const over = listens(snippet) ? "\nsetTimeout(() => process.exit(0), 300);\n" : "";
-      const copy = file.replace(/\.ts$/, ".run.ts").replace(/\.mts$/, ".run.mts");
-      writeFileSync(copy, code + over);
-      const ran = await run(process.execPath, ["-C", "@mailhost/source", "--import", "tsx", copy]);
-      expect(ran.code, ran.stderr).toBe(0);
+      writeFileSync(copy, here(snippet.code) + over);
+      const source = ["-C", "@mailhost/source", "--import", "tsx"];
+      const args = configures(snippet)
+        ? [join(root, "cli/bin/mailhost.js"), "check", "--config", copy]
+        : [...source, copy];
+      const ran = await run(process.execPath, args);
+      expect(ran.code, ran.stdout + ran.stderr).toBe(0);
     });
   }
 });

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import addressable from "@mailhost/plugin-addressable";
 import authPlain from "@mailhost/plugin-auth-plain";
 import maildir from "@mailhost/plugin-maildir";
 import starttls from "@mailhost/plugin-starttls";
+import { makeCertificate } from "./certificate.ts";
 
 /** A server of the mission's plugins on 127.0.0.1, and what it stored. */
 export interface RealServer {
@@ -30,7 +30,7 @@ export const password = "correct horse";
 export async function startServer(): Promise<RealServer> {
   const folder = mkdtempSync(join(tmpdir(), "mailhost-clients-"));
   const root = join(folder, "mail");
-  const { cert, key } = makeCertificate(folder);
+  const { cert, key } = await makeCertificate(folder);
   const server = await mailhost({
     name: "localhost",
     plugins: [
@@ -64,15 +64,6 @@ export async function startServer(): Promise<RealServer> {
 }
 
 const auth = () => authPlain({ verify: (username, given) => username === "jane@example.com" && given === password });
-
-function makeCertificate(folder: string): { cert: string; key: string } {
-  const cert = join(folder, "cert.pem");
-  const key = join(folder, "key.pem");
-  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  execFileSync("openssl", [...request, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
-  return { cert, key };
-}
 
 function takeNew(folder: string, taken: Set<string>): Buffer[] {
   const files = readdirSync(folder)

@@ -82,6 +82,11 @@ export class Generation {
     };
   }
 
+  /** Nobody waits any longer for sessions that do not end. */
+  giveUp(): void {
+    this.#retired?.();
+  }
+
   /** No new sessions come. Waits for those that are open, then closes what plugins opened. */
   async retire(): Promise<void> {
     if (this.#sessions > 0) await new Promise<void>((resolve) => (this.#retired = resolve));

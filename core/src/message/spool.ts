@@ -151,7 +151,12 @@ export class Spool {
 async function openNameless(folder: string): Promise<FileHandle> {
   const path = join(folder, `mailhost-${randomUUID()}`);
   const file = await open(path, "wx+", 0o600);
-  await unlink(path);
+  try {
+    await unlink(path);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   return file;
 }
 

@@ -1,4 +1,4 @@
-import { CR, LF, joinOctets } from "./octets.ts";
+import { CR, LF } from "./octets.ts";
 
 /** One command line: its octets without CRLF, or what was wrong with it. */
 export type LineRead = Uint8Array | "tooLong" | "badLineEnd" | "badOctets";
@@ -12,6 +12,8 @@ const nothing = new Uint8Array(0);
  */
 export class Input {
   #octets: Uint8Array = nothing;
+  /** What #octets is the front of, once pieces had to be joined. */
+  #room: Uint8Array = nothing;
   #at = 0;
   /** Index up to which no LF was found. */
   #searched = 0;
@@ -24,10 +26,24 @@ export class Input {
 
   push(chunk: Uint8Array): void {
     const waiting = this.length;
-    const searched = Math.max(0, this.#searched - this.#at);
-    this.#octets = waiting === 0 ? chunk : joinOctets([this.peek(), chunk]);
+    if (waiting === 0) {
+      this.clear();
+      this.#octets = chunk;
+      return;
+    }
+    // Room grows by doubling: one octet at a time costs no more than all at once
+    const buffer = this.#octets.buffer === this.#room.buffer ? this.#room : undefined;
+    if (buffer !== undefined && this.#octets.length + chunk.length <= buffer.length) {
+      buffer.set(chunk, this.#octets.length);
+      this.#octets = buffer.subarray(0, this.#octets.length + chunk.length);
+      return;
+    }
+    this.#room = new Uint8Array(2 * (waiting + chunk.length));
+    this.#room.set(this.peek());
+    this.#room.set(chunk, waiting);
+    this.#searched = Math.max(0, this.#searched - this.#at);
+    this.#octets = this.#room.subarray(0, waiting + chunk.length);
     this.#at = 0;
-    this.#searched = waiting === 0 ? 0 : searched;
   }
 
   /** Everything that waits. `consume` what was used of it. */
@@ -42,6 +58,7 @@ export class Input {
 
   clear(): void {
     this.#octets = nothing;
+    this.#room = nothing;
     this.#at = 0;
     this.#searched = 0;
   }

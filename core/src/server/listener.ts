@@ -6,6 +6,9 @@ import { type Reply, encodeReply } from "../protocol/reply.ts";
 import { Connection, clientAddress } from "./connection.ts";
 import type { Place } from "./settings.ts";
 
+/** Milliseconds between 421 and the end of the socket, and from there to the end of all waiting. */
+const lastWordMilliseconds = 500;
+
 /** Connections of one server by client address, all listeners together. */
 export class ConnectionCount {
   #all = 0;
@@ -41,6 +44,7 @@ export class Listener {
   readonly #count: ConnectionCount;
   readonly #connections = new Set<Connection>();
   #emptied: (() => void) | undefined;
+  #stopping: NodeJS.Timeout | undefined;
 
   constructor(generation: Generation, place: Place, spool: SpoolPlace, count: ConnectionCount) {
     this.generation = generation;
@@ -103,12 +107,23 @@ export class Listener {
     if (this.#server.listening) this.#server.close();
     for (const { engine } of this.#connections) engine.drain();
     if (this.#connections.size === 0) return;
-    const emptied = new Promise<void>((resolve) => (this.#emptied = resolve));
-    const stop = setTimeout(() => {
-      for (const connection of this.#connections) connection.engine.stop();
-      setTimeout(() => this.#connections.forEach((connection) => connection.destroy()), 500);
-    }, milliseconds);
-    await emptied;
-    clearTimeout(stop);
+    await new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+      this.#stopping = setTimeout(() => this.#stop(resolve), milliseconds);
+    });
+    clearTimeout(this.#stopping);
+  }
+
+  /** The time to finish is over: 421, then the sockets, then nobody waits for a delivery that never settles. */
+  #stop(give: () => void): void {
+    for (const { engine } of this.#connections) engine.stop();
+    this.#stopping = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+      this.#stopping = setTimeout(() => {
+        const { log } = this.generation.services;
+        log.error({ connections: this.#connections.size }, "gave up waiting for deliveries that do not end");
+        give();
+      }, lastWordMilliseconds);
+    }, lastWordMilliseconds);
   }
 }

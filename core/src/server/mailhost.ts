@@ -42,6 +42,8 @@ export class Mailhost {
   readonly #count = new ConnectionCount();
   readonly #listeners = new Map<string, Listener>();
   readonly #retiring = new Set<Promise<void>>();
+  /** Generations that wait for their last sessions. */
+  readonly #leaving = new Set<Generation>();
   readonly #spool: SpoolPlace;
   #options: MailhostOptions;
   #force: readonly Force[] = [];
@@ -160,8 +162,11 @@ export class Mailhost {
     await Promise.all(
       [...this.#listeners.values()].map((listener) => listener.close(listener.generation.timeouts.drain)),
     );
-    await this.#retire(this.#force);
+    void this.#retire(this.#force);
+    // Every socket is closed: what still counts as a session is a delivery that never settles
+    const giveUp = setTimeout(() => this.#leaving.forEach((generation) => generation.giveUp()), 1000);
     await Promise.all(this.#retiring);
+    clearTimeout(giveUp);
     this.#listeners.clear();
   }
 
@@ -231,7 +236,12 @@ export class Mailhost {
   }
 
   #retire(force: readonly Force[]): Promise<void> {
-    const retired = Promise.all(force.map(({ generation }) => generation.retire())).then(() => {});
+    for (const { generation } of force) this.#leaving.add(generation);
+    const leave = async ({ generation }: Force): Promise<void> => {
+      await generation.retire();
+      this.#leaving.delete(generation);
+    };
+    const retired = Promise.all(force.map(leave)).then(() => {});
     this.#retireLater(retired);
     return retired;
   }

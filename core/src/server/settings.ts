@@ -214,7 +214,7 @@ function checkShared(given: MailhostOptions | ListenerOptions, where: string): P
   if (serverName !== undefined && !isHostName(serverName))
     problems.push({
       code: "BAD_OPTION",
-      where: join(where, "name"),
+      where: join(where, where === "" ? "name" : "serverName"),
       what: `${JSON.stringify(serverName)} is no host name`,
       mend: "Use one like mx.example.com.",
     });

@@ -1,12 +1,13 @@
 import type { Generation } from "../host/generation.ts";
 import type { LineFault } from "../host/trace.ts";
+import type { Message } from "../message/message.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
-import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
+import type { Command, Context, Done, Outcome, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
 import { asciiUpper, decodeUtf8, withoutTrailingBlanks } from "../protocol/octets.ts";
 import { replies } from "../protocol/replies.ts";
 import { type Reply, replyLines } from "../protocol/reply.ts";
-import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
+import type { Identity, Session, TlsInfo, Transaction } from "../protocol/session.ts";
 import { BodyIntake } from "./body.ts";
 import { makeContext } from "./context.ts";
 import { Judging } from "./judging.ts";
@@ -70,6 +71,7 @@ export class Conversation {
 
   /** Asks `connect`, then greets or refuses. */
   open(): void {
+    if (this.#floor.pending() > 0 && !this.greeted) this.#run.session.spokeEarly = true; // behind a preamble
     this.#wait(
       (done: Done<Session>) => this.#judging.connection(this.#run.session, done),
       (outcome) => {
@@ -163,7 +165,7 @@ export class Conversation {
         return this.#goOn(step);
       case "refused":
         if (step.close) return this.close(step.reply);
-        return step.syntax ? this.#fault(step.reply) : this.#say(step.reply);
+        return step.syntax && isFault(step.reply) ? this.#fault(step.reply) : this.#say(step.reply);
       case "close":
         return this.close(step.reply);
       case "line":
@@ -236,12 +238,11 @@ export class Conversation {
       const message = await receiver.finish();
       if ("code" in message) answer = { reply: message, close: false };
       else {
-        const outcome = await this.#judging.message(message, transaction);
+        const outcome = await this.#judge(message, transaction);
         answer =
           "problem" in outcome
             ? { reply: outcome.problem, close: outcome.close === true }
             : { reply: outcome.value, close: false };
-        await message.dispose();
       }
     } catch (error) {
       const { id } = this.#run.session;
@@ -250,6 +251,14 @@ export class Conversation {
     this.#run.trace({ type: "delivered", transaction: transaction.id, reply: answer.reply });
     this.delivering = false;
     return answer;
+  }
+
+  async #judge(message: Message, transaction: Transaction): Promise<Outcome<Reply>> {
+    try {
+      return await this.#judging.message(message, transaction);
+    } finally {
+      await message.dispose();
+    }
   }
 
   // -- replies and endings -----------------------------------------------------------------------
@@ -303,7 +312,8 @@ function connectionRefusal(problem: Reply): Reply {
 }
 
 /** A row may say no by itself: what is wrong in syntax or sequence counts as an error. */
-const isFault = (reply: Reply): boolean => reply.code >= 500 && reply.code < 505 && reply !== replies.notImplemented;
+const isFault = (reply: Reply): boolean =>
+  reply.code === 555 || (reply.code >= 500 && reply.code < 505 && reply !== replies.notImplemented);
 
 const faultOf = (read: LineRead): LineFault => (typeof read === "string" ? read : "badOctets");
 
