@@ -18,7 +18,11 @@ function readHooks(): HookDoc[] {
 }
 
 const kindOf = (made: string): string =>
-  made.startsWith("new HookMap") ? "HookMap of AsyncSeriesBailHook" : made.startsWith("new SyncHook") ? "SyncHook" : "AsyncSeriesBailHook";
+  made.startsWith("new HookMap")
+    ? "HookMap of AsyncSeriesBailHook"
+    : made.startsWith("new SyncHook")
+      ? "SyncHook"
+      : "AsyncSeriesBailHook";
 
 /** The arguments a tap gets, from the interface plugins see. */
 function readArguments(name: string): string {
@@ -50,7 +54,7 @@ ${says}
 | tapable | ${kind} |
 | a tap gets | \`(${readArguments(name)})\` |
 | async taps get one more | ${name === "trace" ? "there are none" : "`signal: AbortSignal`: deadline, disconnect as far as seen, shutdown"} |
-| failure | ${name === "trace" ? "logged, the dialogue goes on" : "451 4.3.0 for that client, the plugin's name in the log; `onFailure: \"ignore\"` goes on instead"} |
+| failure | ${name === "trace" ? "logged, the dialogue goes on" : '451 4.3.0 for that client, the plugin\'s name in the log; `onFailure: "ignore"` goes on instead'} |
 | tapped by | ${users.length === 0 ? "none of the plugins here" : users.map((user) => `[${user}](../plugins/${user}/README.md)`).join(", ")} |
 `;
   });

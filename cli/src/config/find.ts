@@ -160,6 +160,3 @@ function jsonTrouble(text: string): string {
     return `${message} (${before.length}:${(before.at(-1)?.length ?? 0) + 1})`;
   }
 }
-
-/** Folder that relative paths in the configuration start from. */
-export const folderOf = (found: Found): string => dirname(found.file);
