@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, extname, join, resolve } from "node:path";
 import { cosmiconfig, defaultLoaders } from "cosmiconfig";
 import { defaultExport, importFile, importProblem } from "./modules.ts";
 import { configurationError, describeError, isConfigurationError } from "./problem.ts";
