@@ -81,7 +81,8 @@ describe("a hostile client", () => {
     const ndjson = new Memory();
     const speaker = await client({ plugins: [sink(), debugLog({ text, ndjson, body: "all" })] });
     await speaker.reply();
-    await speaker.ask(`EHLO ${hostile.replaceAll(/[\p{Cc}\p{Zl}]/gu, "")}\u009b31m\u2028`);
+    await speaker.ask(`EHLO ${hostile.replaceAll(/[\p{Cc}\p{Zl}]/gu, "")}\u009b31m`);
+    await speaker.ask("NOOP \u2028");
     await speaker.ask("MAIL FROM:<>");
     await speaker.ask("RCPT TO:<jane@example.com>");
     await speaker.ask("DATA");
@@ -91,7 +92,8 @@ describe("a hostile client", () => {
     await speaker.close();
     for (const written of [text.text, ndjson.text])
       expect(written.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
-    expect(text.text).toContain("31m\\u{202e}gnp.exe\\u{200b}\\u{9b}31m\\u{2028}");
+    expect(text.text).toContain("31m\\u{202e}gnp.exe\\u{200b}\\u{9b}31m");
+    expect(text.text).toContain("NOOP \\u{2028}");
     expect(text.text).toContain("Subject: \\x1b[2J");
     expect(text.text).toContain("C: \\xff\\x9b");
     expect(text.text).toContain("C: S: 250 forged"); // a line of the client is marked as one
