@@ -36,4 +36,7 @@ export default defineConfig({
     ],
     ["maildir", { root: "/var/mail/mailhost" }],
   ],
+
+  // For <postmaster>, whom every server takes mail for (RFC 5321 §4.5.1)
+  default: { local: "maildir" },
 });
