@@ -75,7 +75,7 @@ function template({ domain, listen, mail }: typeof defaults): string {
   const name = canonicalDomain(domain) ?? domain;
   return `import type { Config } from "mailhost";
 
-// What may stand here: https://www.npmjs.com/package/mailhost. After a change: npx mailhost check
+// What may stand here: node_modules/mailhost/README.md. After a change: npx mailhost check
 export default {
   // The name in the greeting; for a server in the internet the one that its address points back to.
   name: ${JSON.stringify(`mx.${name}`)},
