@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { folder, hasNobody, run, takesAll, write } from "./support.ts";
+import { folder, canDropRights, run, takesAll, write } from "./support.ts";
 
 // What people get wrong, and what they are told: what, where, how to mend.
 
@@ -236,14 +236,17 @@ test("TypeScript in a package that is not a module package: rename it, or it jus
   expect(err).toMatch(/Rename it to .*mailhost\.config\.mts|is no host name/);
 });
 
-test.skipIf(!hasNobody)("a configuration that may not be read is not passed over", async () => {
-  const cwd = folder({ ".mailhostrc": "name: mx.example.com\n" });
-  chmodSync(join(cwd, ".mailhostrc"), 0);
-  chmodSync(cwd, 0o755);
-  const { code, err } = await run(["start"], { cwd, nobody: true });
-  expect(code).toBe(78);
-  expect(err).toContain("cannot be read");
-});
+test.skipIf(!canDropRights && process.env["CI"] === undefined)(
+  "a configuration that may not be read is not passed over",
+  async () => {
+    const cwd = folder({ ".mailhostrc": "name: mx.example.com\n" });
+    chmodSync(join(cwd, ".mailhostrc"), 0);
+    chmodSync(cwd, 0o755);
+    const { code, err } = await run(["start"], { cwd, unprivileged: true });
+    expect(code).toBe(78);
+    expect(err).toContain("cannot be read");
+  },
+);
 
 test("--config that names no file", async () => {
   const { code, err } = await run(["start", "--config", "./other.json"], { cwd: folder() });
@@ -273,13 +276,13 @@ test("a port that is taken: exit code 1, since it may be free in a moment", asyn
 
 const lowest = existsSync(lowestPort) ? Number(readFileSync(lowestPort, "utf8")) : 1024;
 
-test.skipIf(lowest < 2 || !hasNobody)("a privileged port", async () => {
+test.skipIf(lowest < 2 || (!canDropRights && process.env["CI"] === undefined))("a privileged port", async () => {
   const cwd = folder({
     "mailhost.config.json": json({ listeners: [{ port: 1 }], plugins: ["./takes.ts"] }),
     "takes.ts": takesAll,
   });
   chmodSync(cwd, 0o755);
-  const { code, err } = await run(["start"], { cwd, nobody: true });
+  const { code, err } = await run(["start"], { cwd, unprivileged: true });
   expect(err).toContain("port 1 is privileged");
   expect(err).toContain("setcap");
   expect(code).toBe(1);

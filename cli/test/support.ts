@@ -40,29 +40,29 @@ interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
   /** Without the rights of root, if the tests have them. */
-  readonly nobody?: true;
+  readonly unprivileged?: true;
   /** Becomes descriptor 3, as from systemd. */
   readonly hand?: number;
 }
 
-/** Whether `nobody` works here: root may have checked out where nobody else may look. */
-export const hasNobody =
-  process.getuid?.() !== 0 ||
-  spawnSync(process.execPath, ["-e", `require("fs").readFileSync(${JSON.stringify(bin)})`], {
-    uid: 65_534,
-    gid: 65_534,
-  }).status === 0;
+/** What root may do and others may not: reading what is forbidden, ports below 1024. setpriv (util-linux) takes it away. */
+const without = ["--bounding-set", "-dac_override,-dac_read_search,-net_bind_service"];
 
-function launch(args: readonly string[], { cwd, env, nobody, hand }: RunOptions): ChildProcess {
+const isRoot = process.getuid?.() === 0;
+
+/** Whether a command can be run as somebody without root's rights. */
+export const canDropRights = !isRoot || spawnSync("setpriv", [...without, "true"]).status === 0;
+
+function launch(args: readonly string[], { cwd, env, unprivileged, hand }: RunOptions): ChildProcess {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(MAILHOST_|NODE_OPTIONS|VITEST)/.test(name)),
   );
-  const rights = nobody === true && process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-  return spawn(process.execPath, [bin, ...args], {
+  const command = [process.execPath, bin, ...args];
+  const [program = "", ...rest] = unprivileged === true && isRoot ? ["setpriv", ...without, ...command] : command;
+  return spawn(program, rest, {
     cwd,
     env: { ...inherited, NO_COLOR: "1", ...env },
     stdio: ["pipe", "pipe", "pipe", ...(hand === undefined ? [] : [hand])],
-    ...rights,
   });
 }
 

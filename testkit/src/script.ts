@@ -1,3 +1,4 @@
+import { latin1 } from "./latin1.ts";
 import { baseCommands } from "@mailhost/core";
 
 /** One line of a transcript. */
@@ -69,7 +70,7 @@ export function inGroups(script: readonly ScriptLine[]): ScriptLine[] {
     if (line.who === "client") {
       if (mustRead && answers.length > 0) flush();
       sent.push(line);
-      const text = latin1.decode(line.octets);
+      const text = latin1(line.octets);
       if (body === undefined) mustRead ||= endsGroup(text);
       else body = bodyGoesOn(body + text);
     } else if (line.who === "server") {
@@ -86,8 +87,6 @@ export function inGroups(script: readonly ScriptLine[]): ScriptLine[] {
   flush();
   return grouped;
 }
-
-const latin1 = new TextDecoder("latin1");
 
 /** The last octets of a body that goes on, or undefined when it is over. */
 const bodyGoesOn = (body: string): string | undefined => (body.includes("\r\n.\r\n") ? undefined : body.slice(-4));

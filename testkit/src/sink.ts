@@ -1,3 +1,4 @@
+import { latin1 } from "./latin1.ts";
 import { type Plugin, type Transaction, definePlugin, formatAddress } from "@mailhost/core";
 
 /** A message that was delivered to a sink. */
@@ -30,7 +31,7 @@ export function sink({ everything = true }: SinkOptions = {}): Plugin & { readon
           recipient.routeTo({ transport: host.name });
         });
       host.hooks.queue.for(host.name).tapPromise("sink", async (delivery) => {
-        const text = new TextDecoder("latin1").decode(await delivery.message.bytes());
+        const text = latin1(await delivery.message.bytes());
         const { id, reversePath, transaction } = delivery;
         const recipients = delivery.recipients.map(({ address }) => formatAddress(address));
         const message = {

@@ -1,3 +1,4 @@
+import { latin1 } from "./latin1.ts";
 import type { Engine, TlsInfo, Upgrade, Wire } from "@mailhost/core";
 
 /** A wire in memory: collects what the server says. TLS always succeeds, and octets stay in clear. */
@@ -19,7 +20,7 @@ export class MemoryWire implements Wire {
   }
 
   write(octets: Uint8Array): boolean {
-    const text = new TextDecoder("latin1").decode(octets);
+    const text = latin1(octets);
     this.writes.push(text);
     const lines = (this.#rest + text).split("\r\n");
     this.#rest = lines.pop() ?? "";
