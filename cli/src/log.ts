@@ -4,5 +4,6 @@ import pino, { type Logger } from "pino";
 export async function makeLog(level: string, json: boolean): Promise<Logger> {
   if (json || !process.stderr.isTTY) return pino({ level }, pino.destination({ dest: 2, sync: true }));
   const { default: pretty } = await import("pino-pretty");
-  return pino({ level }, pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "HH:MM:ss.l" }));
+  const looks = { ignore: "pid,hostname", translateTime: "HH:MM:ss.l", singleLine: true };
+  return pino({ level }, pretty({ destination: 2, sync: true, ...looks }));
 }

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Mailhost } from "@mailhost/core";
 import type { Configuration } from "../config/configuration.ts";
+import { watcherName } from "../dialogue/watcher.ts";
 import { paint } from "../report.ts";
 
 /** What `start` says once it listens. */
@@ -11,7 +12,10 @@ export function banner(server: Mailhost, { file, mail }: Configuration): string 
   for (const { listener, address, port } of server.addresses) {
     const generation = server.generations.find((one) => one.listener.name === listener);
     const { mode, implicitTls, serverName } = generation?.listener ?? {};
-    const plugins = (generation?.plugins ?? []).map(({ name, version }) => `${name} ${version}`).join(", ");
+    const plugins = (generation?.plugins ?? [])
+      .filter(({ name }) => name !== watcherName)
+      .map(({ name, version }) => `${name} ${version}`)
+      .join(", ");
     const more = [mode, implicitTls === true ? "TLS" : "", listener === String(port) ? "" : listener];
     lines.push(`  ${paint("green", place(address, port))} as ${serverName ?? ""} (${more.filter(Boolean).join(", ")})`);
     lines.push(`    ${plugins}`);

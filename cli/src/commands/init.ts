@@ -101,7 +101,7 @@ export default {
     ["mux", { routes: { ${JSON.stringify(`*@${name}`)}: "maildir" } }],
     ["maildir", { root: ${JSON.stringify(mail)} }],
 
-    // A plugin of your own: "./my-plugin.ts",
+    // A plugin of your own: "./my-plugin.mts",
   ],
 
   // Mail for a domain of ours that no route names (postmaster at the server's own name).

@@ -1,10 +1,12 @@
-import { ConfigurationError, type Mailhost } from "@mailhost/core";
+import { ConfigurationError, type Log, type Mailhost, type MailhostOptions } from "@mailhost/core";
 import type { Logger } from "pino";
 import { type Configuration, locateAll, prepare, readConfiguration } from "../config/configuration.ts";
 import { describeError, isConfigurationError } from "../config/problem.ts";
 import { isImporting } from "../config/modules.ts";
 import { withoutConsequences } from "../config/together.ts";
 import type { Wishes } from "../config/wishes.ts";
+import { mailLog } from "../dialogue/mail-log.ts";
+import { watcher } from "../dialogue/watcher.ts";
 import { exitCodes } from "../exit.ts";
 import { makeLog } from "../log.ts";
 import { placeOf } from "../report.ts";
@@ -22,14 +24,20 @@ export async function start(flags: StartFlags): Promise<void> {
   const json = flags.jsonLogs === true;
   const log = await makeLog(wishes.logLevel ?? (flags.quiet === true ? "warn" : "info"), json);
   const configuration = await readConfiguration(wishes);
-  const options = { log: configuration.options.log ?? log };
-  const server = await prepare(configuration, options);
+  const server = await prepare(configuration, withLog(configuration, log));
   watchProcess(server, log, () => readAgain(server, { ...wishes, config: configuration.file }, log));
   await listen(server, configuration);
   for (const warning of configuration.warnings) log.warn(warning);
   for (const address of server.addresses) log.info(address, "listening");
   if (!json && flags.quiet !== true) process.stdout.write(banner(server, configuration));
   await new Promise(() => {}); // a signal ends the process
+}
+
+/** The log, and what is to be told in it of each message: where debug-log shows every dialogue already, nothing. */
+function withLog({ options, mail }: Configuration, own: Logger): Partial<MailhostOptions> {
+  const log: Log = options.log ?? own;
+  const tells = mail === undefined && (options.log !== undefined || own.isLevelEnabled("info"));
+  return tells ? { log, plugins: [...(options.plugins ?? []), watcher(mailLog(log))] } : { log };
 }
 
 async function listen(server: Mailhost, configuration: Configuration): Promise<void> {
@@ -51,7 +59,7 @@ async function readAgain(server: Mailhost, wishes: Wishes, log: Logger): Promise
     const configuration = await readConfiguration(wishes, true);
     try {
       if (configuration.problems.length > 0) throw new ConfigurationError(configuration.problems);
-      await server.reload({ log, ...configuration.options });
+      await server.reload({ ...configuration.options, ...withLog(configuration, log) });
     } catch (error) {
       throw located(error, configuration);
     }
