@@ -48,7 +48,11 @@ export async function setUser(
 export async function removeUser(path: string, name: string): Promise<void> {
   await edit(path, lockPatience, (found) => {
     if (found === undefined)
-      throw new UsersFileError("MISSING", `${path} does not exist`, "Make it with: mailhost user add <name>.");
+      throw new UsersFileError(
+        "MISSING",
+        `${path} does not exist`,
+        `Make it with: mailhost user add <name> --file ${path}`,
+      );
     const { lines, there } = withLine(found.text, name, undefined);
     if (!there) throw unknown(path, name);
     return { text: lines, result: undefined };

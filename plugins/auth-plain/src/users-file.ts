@@ -128,7 +128,11 @@ function readProblem(error: unknown, path: string): UsersFileError {
   if (error instanceof UsersFileError) return error;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT" || code === "ENOTDIR")
-    return new UsersFileError("MISSING", `${path} does not exist`, "Make it with: mailhost user add <name>.");
+    return new UsersFileError(
+      "MISSING",
+      `${path} does not exist`,
+      `Make it with: mailhost user add <name> --file ${path}`,
+    );
   if (code === "EACCES")
     return new UsersFileError("UNREADABLE", `${path} may not be read`, "Let the user that runs the server read it.");
   if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
