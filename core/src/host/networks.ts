@@ -48,6 +48,7 @@ export function makeNetworks(entries: readonly string[]): Networks {
   return {
     entries,
     has: (address) => {
+      if (entries.length === 0) return false;
       const family = isIP(address);
       return family !== 0 && list.check(address, family === 4 ? "ipv4" : "ipv6");
     },
