@@ -157,6 +157,23 @@ describe("send", () => {
     other.close();
   });
 
+  test("recipients that the server wants in the next transaction come in the next one", async () => {
+    const config = `export default {
+      listeners: [{ host: "127.0.0.1", port: 0 }],
+      plugins: [["mux", { routes: {
+        "jane@shop.test": () => console.log("for jane"),
+        "joe@shop.test": () => console.log("for joe"),
+      } }]],
+    };`;
+    const cwd = folder({ "mailhost.config.mjs": config });
+    const served = await serve([], { cwd });
+    const to = ["jane@shop.test", "joe@shop.test", "jim@shop.test"].flatMap((one) => ["--to", one]);
+    const sent = await run(["send", "--port", String(served.ports[0]), ...to], { cwd });
+    expect(sent.out.match(/C: DATA/g)?.length).toBe(2);
+    expect(served.out()).toMatch(/for jane\nfor joe\n$/);
+    expect(sent).toMatchObject({ code: 1, err: expect.stringContaining("550 5.1.1") });
+  });
+
   test("nobody there", async () => {
     const { code, err } = await run(["send", "--port", "1"], { cwd: folder() });
     expect(code).toBe(1);

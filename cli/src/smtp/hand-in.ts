@@ -27,18 +27,35 @@ export async function handIn({ client, secure }: Connected, what: HandIn): Promi
     ehlo = expect(await client.command(`EHLO ${heloName}`), 250);
   }
   if (what.login !== undefined) await logIn(client, ehlo, what);
-  expect(await client.command(`MAIL FROM:<${what.reversePath}>${parameters(ehlo, what)}`), 250);
+  const mail = `MAIL FROM:<${what.reversePath}>${parameters(ehlo, what)}`;
   const refused: SmtpReply[] = [];
-  for (const recipient of what.recipients) {
-    const reply = await client.command(`RCPT TO:<${recipient}>`);
-    if (reply.code !== 250) refused.push(reply);
-  }
-  if (refused.length < what.recipients.length) {
-    expect(await client.command("DATA"), 354);
-    expect(await client.body(what.content), 250);
+  for (let due = what.recipients; due.length > 0;) {
+    expect(await client.command(mail), 250);
+    due = await handInOnce(client, due, what.content, refused);
   }
   await client.command("QUIT");
   if (refused[0] !== undefined) expect(refused[0], 250);
+}
+
+/** One transaction. Resolves to the recipients that the server wants in the next one (452, RFC 5321 §4.5.3.1.10). */
+async function handInOnce(
+  client: Connected["client"],
+  recipients: readonly string[],
+  content: Uint8Array,
+  refused: SmtpReply[],
+): Promise<readonly string[]> {
+  const next: string[] = [];
+  let taken = 0;
+  for (const recipient of recipients) {
+    const reply = await client.command(`RCPT TO:<${recipient}>`);
+    if (reply.code === 250) taken += 1;
+    else if (reply.code === 452 && taken > 0) next.push(recipient);
+    else refused.push(reply);
+  }
+  if (taken === 0) return [];
+  expect(await client.command("DATA"), 354);
+  expect(await client.body(content), 250);
+  return next;
 }
 
 async function logIn(client: Connected["client"], ehlo: SmtpReply, { login, confidential }: HandIn): Promise<void> {
