@@ -40,6 +40,11 @@ export function secure(
     return finish({ error: error instanceof Error ? error : new Error(String(error)) });
   }
   socket.on("error", (error) => finish({ error }));
+  // A socket that no tls.Server made keeps what breaks the layer, and renegotiation without end, to this event
+  socket.on("_tlsError", (error: Error) => {
+    finish({ error });
+    socket.destroy();
+  });
   raw.on("error", (error) => finish({ error }));
   // A half-closed connection is seen by the layer that reads
   for (const event of ["end", "close"])

@@ -1,3 +1,4 @@
+import { duplexPair } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { tlsUpgrade } from "@mailhost/core";
 import { sink } from "@mailhost/testkit";
@@ -107,6 +108,41 @@ describe("TLS", () => {
     socket.write("EHLO client.test\r\n");
     await closed;
     expect(log.lines.join()).toContain("TLS failed");
+  });
+
+  test.each(["TLSv1.2", "TLSv1.3"] as const)("that breaks behind the handshake ends it: %s", async (version) => {
+    const { port } = await listening({ plugins: [sink(), secure()], ...implicit });
+    const below = connect(port);
+    const [near, far] = duplexPair(); // so that what the client's layer does about it stays out of the way
+    far.pipe(below.socket);
+    below.socket.on("data", (octets) => void far.write(octets));
+    const tls = connectTls({
+      socket: near,
+      rejectUnauthorized: false,
+      minVersion: version,
+      maxVersion: version,
+    });
+    await calling(tls).hear(1);
+    far.unpipe(below.socket);
+    below.socket.write("no record of TLS, and long enough to be read as one\r\n");
+    await below.closed;
+  });
+
+  test("is not renegotiated without end", async () => {
+    const { port } = await listening({ plugins: [sink(), secure()], ...implicit });
+    const tls = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false, maxVersion: "TLSv1.2" });
+    onTestFinished(() => void tls.destroy());
+    const { hear, closed } = calling(tls);
+    await hear(1);
+    let times = 0;
+    const again = (): void => {
+      times += 1;
+      if (times < 20) tls.renegotiate({}, again);
+      else tls.destroy();
+    };
+    tls.renegotiate({}, again);
+    await closed;
+    expect(times).toBeLessThan(20);
   });
 
   test("that never comes is given up", async () => {
