@@ -11,6 +11,9 @@ const fieldName = /^([\x21-\x39\x3b-\x7e]+)[ \t]*:/;
 /** Header sections are bounded: 256 KiB (design §4). */
 export const headerOctets = 256 * 1024;
 
+/** And so are its fields: each costs some 250 octets of memory, and takes no more than four on the wire (P10). */
+export const headerFields = 4096;
+
 /** Where the colon of a field must have come. */
 const nameOctets = 256;
 
@@ -39,10 +42,7 @@ export class HeaderSplitter {
     const taken = slice.subarray(0, headerOctets + 2 - this.#length);
     this.#append(taken);
     this.#readLines();
-    if (!this.ended && this.#length >= headerOctets + 2) {
-      this.tooBig = true;
-      this.ended = true;
-    }
+    if (!this.ended && this.#length >= headerOctets + 2) this.#giveUp();
   }
 
   /** The content is over: what stands there is the last field. */
@@ -86,6 +86,7 @@ export class HeaderSplitter {
       const name = this.#nameAt(end);
       if (name === undefined) return this.#endAt(this.#lineStart);
       this.#closeField(this.#lineStart);
+      if (this.fields.length >= headerFields) return this.#giveUp();
       this.#name = name;
       this.#fieldStart = this.#lineStart;
     }
@@ -102,6 +103,13 @@ export class HeaderSplitter {
     const start = this.#lineStart;
     const head = this.#kept.subarray(start, Math.min(end, start + nameOctets));
     return fieldName.exec(String.fromCharCode(...head))?.[1];
+  }
+
+  #giveUp(): void {
+    this.tooBig = true;
+    this.ended = true;
+    this.fields.length = 0;
+    this.#kept = new Uint8Array(0);
   }
 
   #closeField(end: number): void {

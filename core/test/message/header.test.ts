@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { HeaderSplitter, headerOctets } from "../../src/message/header.ts";
+import { HeaderSplitter, headerFields, headerOctets } from "../../src/message/header.ts";
 import { cuts, everyCut, single } from "../support/cuts.ts";
 import { latin1, octetsOf } from "../support/spool.ts";
 
@@ -127,6 +127,11 @@ describe("the limit", () => {
       ])
         expect(split(pieces).tooBig).toBe(true);
     }
+  });
+
+  test("is on the number of fields too: the shortest cost far more memory than octets", () => {
+    expect(splitText("a:\r\n".repeat(headerFields)).tooBig).toBe(false);
+    expect(splitText("a:\r\n".repeat(headerFields + 1))).toMatchObject({ tooBig: true, fields: [] });
   });
 
   test("does not count a body of one line of any length", () => {
