@@ -123,7 +123,7 @@ export class Spool {
       }
       let skip = Math.max(0, start - this.#written);
       for (const chunk of this.#chunks.all) {
-        if (skip < chunk.length) yield skip === 0 ? chunk : chunk.subarray(skip);
+        if (skip < chunk.length) yield chunk.slice(skip); // a copy: a reader may change or transfer what it gets
         skip = Math.max(0, skip - chunk.length);
       }
     } finally {
@@ -144,7 +144,8 @@ export class Spool {
     this.#chunks.take();
     const file = this.#file;
     this.#file = undefined;
-    await file?.close();
+    // The file has no name: what cannot be closed cannot be lost either, and changes no answer
+    await file?.close().catch(() => {});
   }
 }
 

@@ -175,3 +175,14 @@ test("the budget is shared: who comes late goes to the file, and what was taken 
   await other.dispose();
   expect(where.budget.taken).toBe(0);
 });
+
+test("a reader may change what it gets: the next one reads what was written", async () => {
+  for (const piece of [100, 5000]) {
+    const spool = new Spool(inMemory());
+    const octets = numbered(10_000);
+    await fill(spool, octets, piece);
+    for await (const got of spool.read()) got.fill(0);
+    expect(Buffer.compare(await collect(spool.read()), octets)).toBe(0);
+    await spool.dispose();
+  }
+});
