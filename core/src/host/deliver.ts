@@ -41,14 +41,17 @@ export async function deliver(
 ): Promise<Outcome<Reply>> {
   const groups = groupByTransport(transaction.recipients, generation.vocabulary.transports);
   const staged = await Promise.all(groups.map((group) => stage(generation, group, message, transaction, run)));
-  const refusals = staged.flatMap(({ refusal }) => (refusal === undefined ? [] : [refusal]));
-  const refusal = refusals.find(({ problem }) => problem.code < 500) ?? refusals[0];
+  const refusal = foremost(staged.flatMap((group) => group.refusal ?? []));
   if (refusal !== undefined || dryRun) {
     await Promise.all(staged.flatMap((group) => group.staged).map((one) => abort(one, run)));
     return refusal ?? queued(transaction);
   }
   return commitAll(staged, transaction, run);
 }
+
+/** Any 4yz before any 5yz: a copy that may succeed later must not bounce. Then the order of RCPT. */
+const foremost = (refusals: readonly Refused[]): Refused | undefined =>
+  refusals.find(({ problem }) => problem.code < 500) ?? refusals[0];
 
 const queued = ({ id }: Transaction): Outcome<Reply> => ({
   value: { code: 250, status: "2.0.0", text: `Ok: queued as ${id}` },
@@ -122,16 +125,18 @@ async function commitAll(groups: readonly StagedGroup[], transaction: Transactio
     }
   }
   const refusals = (await Promise.all(double.map((one) => commit(one, run)))).filter((reply) => reply !== undefined);
-  const refusal = refusals[0];
+  const refusal = foremost(refusals);
   if (refusal === undefined) return queued(transaction);
   // A copy is visible already: only a 4yz keeps the others from being lost
   return refusals.length === double.length && single === undefined ? refusal : { problem: replies.internal };
 }
 
 async function commitEach(staged: readonly Staged[], run: Run): Promise<Refused | undefined> {
-  for (const one of staged) {
+  for (const [index, one] of staged.entries()) {
     const refusal = await commit(one, run);
-    if (refusal !== undefined) return refusal;
+    if (refusal === undefined) continue;
+    await Promise.all(staged.slice(index + 1).map((other) => abort(other, run)));
+    return index === 0 ? refusal : { problem: replies.internal }; // the first is delivered
   }
   return undefined;
 }

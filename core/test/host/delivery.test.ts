@@ -261,6 +261,14 @@ describe("commit", () => {
     expect((await deliver(plugins, ["x@a.test", "y@b.test"])).reply).toBe("550 5.7.1 No");
   });
 
+  test("that all refuse is a 4yz when one of them is: that copy may succeed later", async () => {
+    const plugins = [
+      transport([], { name: "a", commit: () => reject("No") }),
+      transport([], { name: "b", commit: () => defer("Later") }),
+    ];
+    expect((await deliver(plugins, ["x@a.test", "y@b.test"])).reply).toBe("451 4.7.1 Later");
+  });
+
   test("null is nothing", async () => {
     const { reply } = await deliver(
       [transport([], { name: "a", commit: () => null as unknown as undefined })],
@@ -361,10 +369,20 @@ describe("one phase", () => {
 
   test("of two staged parts the first that refuses ends it", async () => {
     const diary: Diary = [];
-    const tap: Way["tap"] = (delivery, staged) => (delivery.stage(staged), delivery.stage(staged));
+    const other: Staged = { commit: () => void diary.push("commits"), abort: () => void diary.push("aborts") };
+    const tap: Way["tap"] = (delivery, staged) => (delivery.stage(staged), delivery.stage(other));
     const plugins = [transport(diary, { name: "a", phases: "one", tap, commit: () => defer("Later") })];
     expect((await deliver(plugins, ["x@a.test"])).reply).toBe("451 4.7.1 Later");
-    expect(diary).toEqual(["a commits x"]);
+    expect(diary).toEqual(["a commits x", "aborts"]);
+  });
+
+  test("of two staged parts the second never bounces what the first delivered", async () => {
+    const diary: Diary = [];
+    const first: Staged = { commit: () => void diary.push("delivered"), abort: () => void diary.push("aborts") };
+    const tap: Way["tap"] = (delivery, staged) => (delivery.stage(first), delivery.stage(staged));
+    const plugins = [transport(diary, { name: "a", phases: "one", tap, commit: () => reject("No") })];
+    expect((await deliver(plugins, ["x@a.test"])).reply).toBe("451 4.3.0 Temporary local problem");
+    expect(diary).toEqual(["delivered", "a commits x"]);
   });
 });
 
