@@ -1,4 +1,4 @@
-import { type TapOwner, fromPromise, guardAsync, guardSync } from "./guard.ts";
+import { type TapOwner, describe, fromPromise, guardAsync, guardSync, isThenable } from "./guard.ts";
 import type { Hooks, PluginHooks, Stage, TapOptions, Tappable } from "./hooks.ts";
 import { ConfigurationError } from "./problems.ts";
 import type { Call } from "./run.ts";
@@ -144,13 +144,18 @@ const isList = (value: unknown): value is readonly string[] => Array.isArray(val
 /** Puts a guarded watcher on `trace`: what it throws is logged, once per plugin and message. */
 export function insertWatcher(hooks: Hooks, plugin: string, watch: (event: TraceEvent) => void, log: Log): void {
   let reported = "";
+  const failed = (error: unknown): void => {
+    const text = describe(error);
+    if (text !== reported) log.error({ plugin, hook: "trace", err: error }, `plugin ${plugin} failed in trace`);
+    reported = text;
+  };
   hooks.trace.tap(plugin, (event) => {
     try {
-      watch(event);
+      const returned: unknown = watch(event);
+      // An async function fits the type: its rejection must not become the process's
+      if (isThenable(returned)) returned.then(undefined, failed);
     } catch (error) {
-      const text = String(error);
-      if (text !== reported) log.error({ plugin, hook: "trace", err: error }, `plugin ${plugin} failed in trace`);
-      reported = text;
+      failed(error);
     }
   });
 }

@@ -169,15 +169,15 @@ function traceTap<H, R extends readonly unknown[]>(
 
 /** An error in words, whatever was thrown. */
 export function describe(error: unknown): string {
-  if (error instanceof Error) return error.message;
   try {
+    if (error instanceof Error) return error.message;
     return typeof error === "string" ? error : (JSON.stringify(error) ?? typeof error);
   } catch {
     return typeof error;
   }
 }
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   (typeof value === "object" || typeof value === "function") &&
   value !== null &&
   "then" in value &&

@@ -1,4 +1,5 @@
 import * as dns from "node:dns/promises";
+import { isThenable } from "./guard.ts";
 
 /** Where log lines go. pino fits. */
 export interface Log {
@@ -6,6 +7,21 @@ export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** The same log, which cannot fail: what it throws has nowhere to go, and must end no session and not the process. */
+export function steadyLog(log: Log): Log {
+  const say =
+    (level: keyof Log) =>
+    (fields: object, message: string): void => {
+      try {
+        const returned: unknown = log[level](fields, message);
+        if (isThenable(returned)) returned.then(undefined, () => {});
+      } catch {
+        // a stream that is closed, a value that cannot be written
+      }
+    };
+  return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
 }
 
 /** Time, so that tests control it. */
@@ -25,10 +41,13 @@ export interface Resolver {
   reverse(address: string): Promise<string[]>;
 }
 
+/** What a timer of Node can wait for: anything longer, Infinity too, would fire at once. Almost 25 days. */
+export const longestWait = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(milliseconds, call) {
-    const timer = setTimeout(call, milliseconds);
+    const timer = setTimeout(call, Math.min(milliseconds, longestWait));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -2,12 +2,13 @@ import type { Command, Exchange, Mechanism } from "../protocol/machine.ts";
 import type { ParameterSyntax } from "../protocol/parameters.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Extension, Preamble } from "./extension.ts";
-import { describe } from "./guard.ts";
+import { describe, isThenable } from "./guard.ts";
 import type { Log } from "./services.ts";
 
 /**
  * The guard around vocabulary: what a plugin's verb, gate, keyword, parameter, mechanism or preamble throws
- * costs that client a 451 with the plugin's name in the log (P7). A gate that fails lets nobody through.
+ * or wrongly returns costs that client a 451 with the plugin's name in the log (P7). A gate that fails lets nobody
+ * through. Nobody waits here: a promise is a failure, except of a verb, which answers when it likes.
  */
 export class VocabularyGuard {
   readonly #plugin: string;
@@ -18,30 +19,36 @@ export class VocabularyGuard {
     this.#log = log;
   }
 
-  #try<T>(what: string, call: () => T, fallback: T): T {
+  #try<T>(what: string, call: () => T, fallback: T, isSound: (value: T) => boolean = () => true): T {
     try {
-      return call();
+      const value = call();
+      if (isThenable(value)) value.then(undefined, () => {}); // its rejection is reported as this failure
+      if (isThenable(value)) throw new TypeError("it returned a promise");
+      if (!isSound(value)) throw new TypeError(`it returned ${describe(value)}`);
+      return value;
     } catch (error) {
-      this.#log.error(
-        { plugin: this.#plugin, err: error },
-        `plugin ${this.#plugin} failed in ${what}: ${describe(error)}`,
-      );
+      this.#complain(what, error);
       return fallback;
     }
   }
 
+  #complain(what: string, error: unknown): void {
+    const fields = { plugin: this.#plugin, err: error };
+    this.#log.error(fields, `plugin ${this.#plugin} failed in ${what}: ${describe(error)}`);
+  }
+
   gate(gate: NonNullable<Extension["gate"]>): NonNullable<Extension["gate"]> {
-    return (verb, session) => this.#try("its gate", () => gate(verb, session), replies.internal);
+    return (verb, session) => this.#try("its gate", () => gate(verb, session) ?? undefined, replies.internal);
   }
 
   keyword<S>(name: string, parameters: (session: S) => string | undefined): (session: S) => string | undefined {
-    return (session) => this.#try(`keyword ${name}`, () => parameters(session), undefined);
+    return (session) => this.#try(`keyword ${name}`, () => parameters(session) ?? undefined, undefined);
   }
 
   parameter(name: string, syntax: ParameterSyntax): ParameterSyntax {
     return {
       ...syntax,
-      problem: (value) => this.#try(`parameter ${name}`, () => syntax.problem(value), replies.internal),
+      problem: (value) => this.#try(`parameter ${name}`, () => syntax.problem(value) ?? undefined, replies.internal),
     };
   }
 
@@ -56,8 +63,16 @@ export class VocabularyGuard {
           answered = true;
           done(step);
         };
-        const ran = this.#try(`verb ${name}`, () => (command.run(judges, state, argument, context, once), true), false);
-        if (!ran) once({ go: "refused", reply: replies.internal, close: false, syntax: false });
+        const failed = (error: unknown): void => {
+          this.#complain(`verb ${name}`, error);
+          once({ go: "refused", reply: replies.internal, close: false, syntax: false });
+        };
+        try {
+          const returned: unknown = command.run(judges, state, argument, context, once);
+          if (isThenable(returned)) returned.then(undefined, failed);
+        } catch (error) {
+          failed(error);
+        }
       },
     };
   }
@@ -65,14 +80,16 @@ export class VocabularyGuard {
   mechanism(mechanism: Mechanism): Mechanism {
     const what = `mechanism ${mechanism.name}`;
     const refuse: Exchange = { refuse: replies.internal };
-    const follow = (step: Exchange): Exchange =>
-      "next" in step
-        ? { ...step, next: (response) => follow(this.#try(what, () => step.next(response), refuse)) }
-        : step;
+    const follow = (take: () => Exchange): Exchange => {
+      const step = this.#try(what, take, refuse, isExchange);
+      return "next" in step ? { ...step, next: (response) => follow(() => step.next(response)) } : step;
+    };
     return {
       ...mechanism,
-      offered: (session) => this.#try(what, () => mechanism.offered?.(session) !== false, false),
-      start: (initial, session) => follow(this.#try(what, () => mechanism.start(initial, session), refuse)),
+      // Whatever is no plain yes is a no: a password must not be asked for in clear by mistake
+      offered: (session) =>
+        this.#try(what, () => mechanism.offered === undefined || mechanism.offered(session), false, isBoolean),
+      start: (initial, session) => follow(() => mechanism.start(initial, session)),
     };
   }
 
@@ -80,7 +97,17 @@ export class VocabularyGuard {
     if (preamble.kind === "upgrade") return preamble;
     return {
       ...preamble,
-      read: (octets, session) => this.#try("its preamble", () => preamble.read(octets, session), null),
+      read: (octets, session) => this.#try("its preamble", () => preamble.read(octets, session), null, isPreamble),
     };
   }
 }
+
+// What the types promise and JavaScript may break.
+
+const isBoolean = (value: unknown): boolean => typeof value === "boolean";
+
+const isExchange = (step: Exchange): boolean =>
+  "refuse" in step || "credentials" in step || ("next" in step && step.challenge instanceof Uint8Array);
+
+const isPreamble = (read: ReturnType<Extract<Preamble, { kind: "read" }>["read"]>): boolean =>
+  read === undefined || read === null || (Number.isInteger(read.used) && read.used >= 0);

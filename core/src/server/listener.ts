@@ -44,6 +44,7 @@ export class Listener {
   readonly #count: ConnectionCount;
   readonly #connections = new Set<Connection>();
   #emptied: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
   #stopping: NodeJS.Timeout | undefined;
 
   constructor(generation: Generation, place: Place, spool: SpoolPlace, count: ConnectionCount) {
@@ -102,27 +103,30 @@ export class Listener {
     this.#connections.add(connection);
   }
 
-  /** No new connections from now on; resolves when the last one is over. Sessions get `milliseconds` to finish. */
+  /**
+   * No new connections from now on; resolves when the last one is over. Sessions get `milliseconds` to finish,
+   * counted from the last time it was called.
+   */
   async close(milliseconds: number): Promise<void> {
     if (this.#server.listening) this.#server.close();
     for (const { engine } of this.#connections) engine.drain();
     if (this.#connections.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#emptied = resolve;
-      this.#stopping = setTimeout(() => this.#stop(resolve), milliseconds);
-    });
+    this.#closing ??= new Promise<void>((resolve) => (this.#emptied = resolve));
+    clearTimeout(this.#stopping);
+    this.#stopping = setTimeout(() => this.#stop(), milliseconds);
+    await this.#closing;
     clearTimeout(this.#stopping);
   }
 
   /** The time to finish is over: 421, then the sockets, then nobody waits for a delivery that never settles. */
-  #stop(give: () => void): void {
+  #stop(): void {
     for (const { engine } of this.#connections) engine.stop();
     this.#stopping = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
       this.#stopping = setTimeout(() => {
         const { log } = this.generation.services;
         log.error({ connections: this.#connections.size }, "gave up waiting for deliveries that do not end");
-        give();
+        this.#emptied?.();
       }, lastWordMilliseconds);
     }, lastWordMilliseconds);
   }

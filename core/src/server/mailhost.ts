@@ -1,7 +1,7 @@
 import { buildGeneration } from "../host/build.ts";
 import type { Generation, Services } from "../host/generation.ts";
 import { ConfigurationError, type Problem } from "../host/problems.ts";
-import { consoleLog, systemClock, systemResolver } from "../host/services.ts";
+import { consoleLog, steadyLog, systemClock, systemResolver } from "../host/services.ts";
 import { SharedValues } from "../host/shared.ts";
 import { defaultLimits } from "../host/limits.ts";
 import { MemoryBudget } from "../message/budget.ts";
@@ -41,13 +41,15 @@ export class Mailhost {
   readonly #shared = new SharedValues();
   readonly #count = new ConnectionCount();
   readonly #listeners = new Map<string, Listener>();
+  /** Listeners that a reload left without a place: their sessions finish. */
+  readonly #left = new Set<Listener>();
   readonly #retiring = new Set<Promise<void>>();
   /** Generations that wait for their last sessions. */
   readonly #leaving = new Set<Generation>();
   readonly #spool: SpoolPlace;
   #options: MailhostOptions;
   #force: readonly Force[] = [];
-  #reloading: Promise<void> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(options: MailhostOptions) {
@@ -73,8 +75,12 @@ export class Mailhost {
 
   /** Checks everything and sets plugins up without listening. Rejects with a ConfigurationError that holds every problem. */
   async prepare(): Promise<this> {
-    if (this.#force.length === 0) this.#force = await this.#build(this.#options);
+    await this.#inTurn(() => this.#prepare());
     return this;
+  }
+
+  async #prepare(): Promise<void> {
+    if (this.#force.length === 0) this.#force = await this.#build(this.#options);
   }
 
   /**
@@ -89,7 +95,7 @@ export class Mailhost {
       };
     await this.prepare();
     try {
-      await this.#open(this.#force);
+      await this.#inTurn(() => this.#open(this.#force));
     } catch (error) {
       await this.close();
       throw error;
@@ -102,14 +108,20 @@ export class Mailhost {
    * in force and the promise rejects with what is wrong.
    */
   reload(options: MailhostOptions): Promise<void> {
-    // One at a time: of two at once the generation of the first would never be closed
-    const reloaded = this.#reloading.then(() => this.#putInForce(options));
-    this.#reloading = reloaded.catch(() => {});
-    return reloaded;
+    return this.#inTurn(() => this.#putInForce(options));
+  }
+
+  /** One at a time: of two at once the generation of the first, or what opens while all closes, would never be closed. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(() => {
+      if (this.#closed !== undefined) throw new Error("the server is closed");
+      return work();
+    });
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   async #putInForce(options: MailhostOptions): Promise<void> {
-    if (this.#closed !== undefined) throw new Error("the server is closed");
     const before = this.#force;
     const next = await this.#build(options);
     const listening = this.#listeners.size > 0;
@@ -158,9 +170,9 @@ export class Mailhost {
   }
 
   async #closeAll(): Promise<void> {
-    await this.#reloading;
+    await this.#turn;
     await Promise.all(
-      [...this.#listeners.values()].map((listener) => listener.close(listener.generation.timeouts.drain)),
+      [...this.#listeners.values(), ...this.#left].map((one) => one.close(one.generation.timeouts.drain)),
     );
     void this.#retire(this.#force);
     // Every socket is closed: what still counts as a session is a delivery that never settles
@@ -223,7 +235,7 @@ export class Mailhost {
 
   #replace(name: string, listener: Listener | undefined): void {
     const old = this.#listeners.get(name);
-    if (old !== undefined) this.#retireLater(old.close(old.generation.timeouts.session));
+    if (old !== undefined) this.#leave(old, old.generation.timeouts.session);
     if (listener !== undefined) this.#listeners.set(name, listener);
   }
 
@@ -231,8 +243,13 @@ export class Mailhost {
     for (const [name, listener] of this.#listeners) {
       if (force.some(({ plan: { blueprint } }) => blueprint.listener.name === name)) continue;
       this.#listeners.delete(name);
-      this.#retireLater(listener.close(listener.generation.timeouts.drain));
+      this.#leave(listener, listener.generation.timeouts.drain);
     }
+  }
+
+  #leave(listener: Listener, milliseconds: number): void {
+    this.#left.add(listener);
+    this.#retireLater(listener.close(milliseconds).finally(() => this.#left.delete(listener)));
   }
 
   #retire(force: readonly Force[]): Promise<void> {
@@ -256,7 +273,7 @@ export class Mailhost {
 export const mailhost = (options: MailhostOptions): Mailhost => new Mailhost(options);
 
 const servicesOf = (options: MailhostOptions): Services => ({
-  log: options.log ?? consoleLog,
+  log: steadyLog(options.log ?? consoleLog),
   clock: options.clock ?? systemClock,
   resolver: options.resolver ?? systemResolver(),
 });

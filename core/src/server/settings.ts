@@ -5,7 +5,7 @@ import { makeNetworks, networkProblem } from "../host/networks.ts";
 import { type Plugin, isPlugin } from "../host/plugin.ts";
 import { type Problem, nearest } from "../host/problems.ts";
 import type { DefaultTransports } from "../host/recipient.ts";
-import type { Clock, Log, Resolver } from "../host/services.ts";
+import { type Clock, type Log, type Resolver, longestWait } from "../host/services.ts";
 import type { BareLineEnds } from "../protocol/body.ts";
 import { canonicalDomain, canonicalLiteral } from "../protocol/domain.ts";
 import type { ListenerMode } from "../protocol/session.ts";
@@ -155,7 +155,7 @@ function planOne(options: MailhostOptions, listener: ListenerOptions, index: num
     },
     plugins: [...common, ...own].filter(({ plugin }) => isPlugin(plugin)),
     limits: { ...defaultLimits, ...numbersOf(options.limits), ...numbersOf(listener.limits) },
-    timeouts: { ...defaultTimeouts, ...numbersOf(options.timeouts), ...numbersOf(listener.timeouts) },
+    timeouts: { ...defaultTimeouts, ...waitsOf(options.timeouts), ...waitsOf(listener.timeouts) },
     defaults: { ...options.default, ...listener.default },
     bareLineEnds: (address) => (mended.has(address) ? "normalize" : bare),
   };
@@ -171,6 +171,12 @@ const isHostName = (name: string | undefined): name is string =>
 const numbersOf = <T extends object>(given: T | undefined): Partial<T> =>
   // Keys of T with numbers for values: still a part of T
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => isCount(value))) as Partial<T>;
+
+const waitsOf = (given: Partial<Timeouts> | undefined): Partial<Timeouts> =>
+  // As above: numbers stay numbers
+  Object.fromEntries(
+    Object.entries(numbersOf(given)).map(([key, value]) => [key, Math.min(value, longestWait)]),
+  ) as Partial<Timeouts>;
 
 const isCount = (value: unknown): boolean => typeof value === "number" && value >= 0;
 

@@ -1,7 +1,7 @@
 import { makeNetworks, systemClock } from "@mailhost/core";
 import { afterEach, expect, test, vi } from "vitest";
 import { RecipientCase, describeRoute } from "../../src/host/recipient.ts";
-import { consoleLog, systemResolver } from "../../src/host/services.ts";
+import { consoleLog, longestWait, steadyLog, systemResolver } from "../../src/host/services.ts";
 import { parseAddress } from "../../src/protocol/address.ts";
 
 afterEach(() => void vi.restoreAllMocks());
@@ -13,6 +13,32 @@ test("the system's clock tells the time and calls once, or not at all", async ()
   cancel();
   await new Promise<void>((resolve) => systemClock.after(1, resolve));
   expect(called).toEqual([]);
+});
+
+test("the system's clock takes a wait without end for a long one, not for none", async () => {
+  const called: string[] = [];
+  const cancels = [Infinity, longestWait + 1].map((wait) => systemClock.after(wait, () => void called.push("early")));
+  await new Promise<void>((resolve) => systemClock.after(20, resolve));
+  for (const cancel of cancels) cancel();
+  expect(called).toEqual([]);
+});
+
+test("a log that throws or rejects is nobody's failure", async () => {
+  const log = {
+    lines: [] as string[],
+    debug(_fields: object, message: string) {
+      this.lines.push(message); // as a method of its own object
+    },
+    info: () => Promise.reject(new Error("late")),
+    warn: () => {},
+    error: () => {
+      throw new Error("the stream is closed");
+    },
+  };
+  const steady = steadyLog(log);
+  for (const level of ["debug", "info", "warn", "error"] as const) steady[level]({}, level);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(log.lines).toEqual(["debug"]);
 });
 
 test("the console is told of warnings and errors alone", () => {

@@ -1,6 +1,9 @@
-import { type Log, definePlugin, nobody, row, type Extension } from "@mailhost/core";
+import { type Command, type Log, definePlugin, nobody, row, type Extension } from "@mailhost/core";
 import { sink, transcript } from "@mailhost/testkit";
 import { expect, test } from "vitest";
+
+/** What a verb of a plugin answers when it says no. */
+type Refused = Extract<Parameters<Parameters<Command["run"]>[4]>[0], { go: "refused" }>;
 
 const fail = (): never => {
   throw new Error("broken on purpose");
@@ -117,4 +120,116 @@ test("a preamble that throws hangs up", async () => {
   `,
   );
   expect(messages[0]).toBe("plugin broken failed in its preamble: broken on purpose");
+});
+
+/** What JavaScript lets a plugin return, whatever the types say. */
+const rubbish = (value: unknown): never => value as never;
+const late = (): never => rubbish(Promise.reject(new Error("late")));
+
+test("a promise where nobody waits is a failure, and fails closed", async () => {
+  const { messages, options } = broken({
+    keywords: { XLATE: late },
+    mailParameters: { XLATE: { octets: 10, problem: late } },
+    gate: (verb) => (verb === "HELP" ? late() : undefined),
+    mechanisms: [
+      { name: "XLATE", start: late },
+      { name: "XOFFERED", offered: late, start: late },
+      { name: "XTRUTHY", offered: () => rubbish("yes"), start: late },
+      { name: "XNOBODY", offered: () => rubbish(undefined), start: late },
+      { name: "XRUBBISH", start: () => rubbish({}) },
+      { name: "XNULL", start: () => rubbish(null) },
+    ],
+  });
+  await transcript(
+    options,
+    `
+    S: 220 *
+    C: EHLO client.test
+    S: 250-mx.example.com *
+    S: 250-PIPELINING
+    S: 250-SIZE *
+    S: 250-8BITMIME
+    S: 250-SMTPUTF8
+    S: 250-ENHANCEDSTATUSCODES
+    S: 250 AUTH XLATE XRUBBISH XNULL
+    C: HELP
+    S: 451 4.3.0 *
+    C: AUTH XLATE
+    S: 451 4.3.0 *
+    C: AUTH XRUBBISH
+    S: 451 4.3.0 *
+    C: AUTH XNULL
+    S: 451 4.3.0 *
+    C: AUTH XTRUTHY
+    S: 538 *
+    C: MAIL FROM:<> XLATE=1
+    S: 451 4.3.0 *
+    C: NOOP
+    S: 250 2.0.0 *
+  `,
+  );
+  expect(messages).toContain("plugin broken failed in its gate: it returned a promise");
+  expect(messages).toContain("plugin broken failed in mechanism XRUBBISH: it returned {}");
+});
+
+test("null is nothing", async () => {
+  const { options } = broken({
+    keywords: { XNULL: () => rubbish(null) },
+    mailParameters: { XNULL: { octets: 10, problem: () => rubbish(null) } },
+    gate: () => rubbish(null),
+  });
+  await transcript(
+    options,
+    `
+    S: 220 *
+    C: EHLO client.test
+    S: 250-mx.example.com *
+    S: 250-PIPELINING
+    S: 250-SIZE *
+    S: 250-8BITMIME
+    S: 250-SMTPUTF8
+    S: 250 ENHANCEDSTATUSCODES
+    C: MAIL FROM:<> XNULL=1
+    S: 250 2.1.0 *
+  `,
+  );
+});
+
+test("a verb may answer later, and one that rejects is answered 451", async () => {
+  const verb = (run: (done: (step: Refused) => void) => Promise<void>) => ({
+    last: true,
+    octets: 512,
+    phases: ["ready"] as const,
+    run: (_judges: unknown, _state: unknown, _argument: string, _context: unknown, done: (step: Refused) => void) =>
+      run(done),
+  });
+  const reply = { code: 550, status: "5.7.1", text: "No" } as const;
+  const { messages, options } = broken({
+    verbs: {
+      XLATER: verb(async (done) => done({ go: "refused", reply, close: false, syntax: false })),
+      XREJECTS: verb(async () => fail()),
+    },
+  });
+  await transcript(
+    options,
+    `${greeted}
+    C: XLATER
+    S: 550 5.7.1 No
+    C: XREJECTS
+    S: 451 4.3.0 *
+    C: NOOP
+    S: 250 2.0.0 *
+  `,
+  );
+  expect(messages).toContain("plugin broken failed in verb XREJECTS: broken on purpose");
+});
+
+test.each([
+  ["a promise", Promise.resolve({ used: 0, client: {} })],
+  ["no count", { client: {} }],
+  ["a count below nothing", { used: -1, client: {} }],
+])("a preamble that returns %s hangs up", async (_, value) => {
+  const { messages, options } = broken({ preamble: { kind: "read", octets: 20, read: () => rubbish(value) } });
+  await transcript(options, "C: PROXY\nS: <close>");
+  expect(messages[0]).toContain("plugin broken failed in its preamble: it returned");
 });

@@ -202,6 +202,40 @@ describe("close", () => {
     expect(reasons).toEqual(["shutdown"]);
   });
 
+  test("does not wait for a listener that moved longer than for the others", async () => {
+    const { server, port } = await listening({ plugins: [sink()], listeners: [{ ...local, name: "mx" }] });
+    const caller = connect(port);
+    caller.say("HELO client.test", "MAIL FROM:<>", "RCPT TO:<joe@example.com>", "DATA");
+    await caller.hear(5);
+    await server.reload({
+      name: "mx.example.com",
+      log: recorder(),
+      plugins: [sink()],
+      listeners: [{ host: "::1", port: 0, name: "mx" }],
+      timeouts: { drain: 10 },
+    });
+    await server.close();
+    expect(await caller.hear(1)).toEqual(["421 4.3.2 Service shutting down, try again later"]);
+  });
+
+  test("while the server is about to listen leaves nothing open", async () => {
+    for (const wait of [async () => {}, turn]) {
+      let opened = 0;
+      const slow = plugin("slow", async (host) => {
+        opened += 1;
+        host.onClose(() => void (opened -= 1));
+        await turn();
+      });
+      const server = mailhost({ plugins: [sink(), slow], log: recorder(), listeners: [local] });
+      const listen = server.listen().catch((error: Error) => error.message);
+      await wait();
+      await server.close();
+      await listen;
+      expect(server.addresses).toEqual([]);
+      expect(opened).toBe(0);
+    }
+  });
+
   test("before anything was opened is harmless", async () => {
     await mailhost({ plugins: [sink()] }).close();
   });

@@ -237,3 +237,18 @@ test("other ends are traced with their reason", async () => {
   }
   expect(ends).toEqual(["quit", "554", "421", "554"]);
 });
+
+test("a watcher that rejects is logged, and not the process's end", async () => {
+  const log = recorder();
+  const late = plugin("late", ({ hooks }) =>
+    // oxlint-disable-next-line typescript/no-misused-promises -- what the type lets through
+    hooks.trace.tap("late", async () => {
+      throw new Error("disk");
+    }),
+  );
+  const { say, hear } = await open({ plugins: [sink(), late], log });
+  say("HELO client.test");
+  await hear(2);
+  await turn();
+  expect(log.lines).toEqual(["error: plugin late failed in trace"]);
+});
