@@ -215,7 +215,8 @@ export class Conversation {
       (done: Done<Identity>) => this.#judging.credentials(step.credentials, done),
       (outcome) => {
         if (!("problem" in outcome)) return this.#take(step.resume(outcome.value));
-        const lastWord = outcome.problem.code === 535 ? this.#tally.authFailure() : undefined;
+        // A plugin may say no with a 550 of its own: a guess all the same. A 4yz is our failure, not the client's
+        const lastWord = outcome.problem.code >= 500 ? this.#tally.authFailure() : undefined;
         if (lastWord !== undefined || outcome.close === true) return this.close(lastWord ?? outcome.problem);
         this.#say(outcome.problem);
       },

@@ -103,6 +103,7 @@ export class Engine {
   /** TLS is there, from now on the wire carries what is inside. */
   secured(tls: TlsInfo | undefined): void {
     if (this.#reading.what === "closed") return;
+    this.#output.congested = false; // whoever shook hands has read what was before
     this.#conversation.secured(tls);
     this.#resume();
   }

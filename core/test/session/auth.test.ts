@@ -2,7 +2,7 @@ import { defer, disconnect, reject } from "@mailhost/core";
 import { sink, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import { base64, upgrading, words } from "../support/auth.ts";
-import { open, plugin, recorder } from "../support/dialogue.ts";
+import { open, plugin, recorder, turn } from "../support/dialogue.ts";
 
 const hold = (text: string) =>
   transcript(
@@ -168,6 +168,17 @@ describe("the auth hook", () => {
     await judging(disconnect("Enough"))(`${login("421 4.7.0 Enough")}\nS: <close>`);
   });
 
+  test("counts every 5yz as a guess, whatever its code", async () => {
+    const again = `C: AUTH XWORD ${base64("jane open")}`;
+    await judging(reject("Wrong password"))(`${login("550 5.7.1 Wrong password")}
+      ${again}
+      S: 550 5.7.1 Wrong password
+      ${again}
+      S: 421 4.7.0 Too many failed authentications
+      S: <close>
+    `);
+  });
+
   test("nobody is somebody without a name", async () => {
     for (const nobody of [undefined, null, {}, { name: "" }, { name: 7 }]) {
       const careless = plugin("careless", (host) => {
@@ -199,6 +210,18 @@ describe("the auth hook", () => {
     expect(seen).toEqual(["jane"]);
     expect(identity).toBe("jane");
   });
+});
+
+test("a client that had not read everything before the new layer is heard all the same", async () => {
+  const { wire, engine, say, hear } = await open({ plugins: [sink(), upgrading()] });
+  await hear(1);
+  wire.reads = false;
+  say("XUPGRADE");
+  await turn();
+  wire.reads = true; // nobody says drained: the layer that would is gone
+  say("HELO client.test");
+  expect((await hear(2)).at(-1)).toBe("250 mx.example.com");
+  engine.gone("done");
 });
 
 test("a new layer below forgets who the client was, but not how often it guessed", () =>
