@@ -271,6 +271,7 @@ test("a port that is taken: exit code 1, since it may be free in a moment", asyn
   other.close();
   expect(code).toBe(1);
   expect(err).toContain(`port ${port} is taken`);
+  expect(err).toContain("For this once: --port 2526");
   expect(err).toContain("ss -ltnp");
 });
 

@@ -44,9 +44,21 @@ async function listen(server: Mailhost, configuration: Configuration): Promise<v
   try {
     await server.listen();
   } catch (error) {
-    throw located(error, configuration);
+    throw located(withPortFlag(error, configuration), configuration);
   }
 }
+
+/** Who has one listener need not write anything to try another port. */
+const withPortFlag = (error: unknown, { options }: Configuration): unknown =>
+  isConfigurationError(error) && (options.listeners?.length ?? 1) === 1
+    ? new ConfigurationError(
+        error.problems.map((problem) =>
+          problem.what.endsWith("is taken")
+            ? { ...problem, mend: `${problem.mend} For this once: --port 2526` }
+            : problem,
+        ),
+      )
+    : error;
 
 const located = (error: unknown, configuration: Configuration): unknown =>
   isConfigurationError(error)
