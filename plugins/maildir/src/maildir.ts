@@ -52,27 +52,30 @@ const mode = v.union(
   'a mode is a number or octal digits such as "640"',
 );
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-const schema = v.strictObject({
-  root: v.pipe(v.string(), v.nonEmpty("a folder is needed")),
-  path: v.optional(
-    v.pipe(
-      v.string(),
-      v.check(
-        (pattern) => patternProblem(pattern) === undefined,
-        ({ input }) => patternProblem(input) ?? "",
+const schema = v.strictObject(
+  {
+    root: v.pipe(v.string(), v.nonEmpty("a folder is needed")),
+    path: v.optional(
+      v.pipe(
+        v.string(),
+        v.check(
+          (pattern) => patternProblem(pattern) === undefined,
+          ({ input }) => patternProblem(input) ?? "",
+        ),
       ),
     ),
-  ),
-  tags: v.optional(v.picklist(["folder", "inbox", "off"])),
-  separator: v.optional(v.string()),
-  caseSensitive: v.optional(v.boolean()),
-  create: v.optional(v.boolean()),
-  crlf: v.optional(v.boolean()),
-  quota: v.optional(v.strictObject({ octets: v.optional(count), messages: v.optional(count) })),
-  fileMode: v.optional(mode),
-  folderMode: v.optional(mode),
-  fsync: v.optional(v.boolean()),
-});
+    tags: v.optional(v.picklist(["folder", "inbox", "off"])),
+    separator: v.optional(v.string()),
+    caseSensitive: v.optional(v.boolean()),
+    create: v.optional(v.boolean()),
+    crlf: v.optional(v.boolean()),
+    quota: v.optional(v.strictObject({ octets: v.optional(count), messages: v.optional(count) })),
+    fileMode: v.optional(mode),
+    folderMode: v.optional(mode),
+    fsync: v.optional(v.boolean()),
+  },
+  ({ expected }) => (expected === "never" ? "there is no such option" : "it is missing"),
+);
 
 /** The plugin on a file system of one's own. */
 export const maildirOn = (files: Files) =>
