@@ -88,11 +88,14 @@ export class Mailhost {
    * Rejects with a ConfigurationError when the configuration or a port is not to be had; then nothing listens.
    */
   async listen(port?: number, host?: string): Promise<this> {
-    if (port !== undefined)
+    if (port !== undefined) {
       this.#options = {
         ...this.#options,
         listeners: [{ ...this.#options.listeners?.[0], port, ...(host === undefined ? {} : { host }) }],
       };
+      // What was prepared may be for another place
+      if (this.#force.length > 0) await this.reload(this.#options);
+    }
     await this.prepare();
     try {
       await this.#inTurn(() => this.#open(this.#force));

@@ -203,11 +203,9 @@ export class Conversation {
   #openBody({ reply, transaction, state }: Extract<Step, { go: "body" }>): void {
     const { limits, bareLineEnds } = this.#generation;
     const bare = bareLineEnds(this.#run.session.client.address);
+    const place: SpoolPlace = { ...this.#spool, memoryOctets: limits.messageMemoryOctets }; // each listener has its own
     this.#say(reply);
-    this.reading = {
-      what: "body",
-      intake: new BodyIntake(transaction, state, bare, this.#spool, limits.messageOctets),
-    };
+    this.reading = { what: "body", intake: new BodyIntake(transaction, state, bare, place, limits.messageOctets) };
   }
 
   #judgeCredentials(step: Extract<Step, { go: "credentials" }>): void {

@@ -58,6 +58,14 @@ describe("listening", () => {
     expect(plain.addresses).toMatchObject([{ address: "::1" }]);
   });
 
+  test("on the port a program names, though another was prepared", async () => {
+    const server = mailhost({ plugins: [sink()], log: recorder(), listeners: [{ host: "::1", port: 0 }] });
+    onTestFinished(() => server.close());
+    await server.prepare();
+    await server.listen(0, "127.0.0.1");
+    expect(server.addresses.map(({ address }) => address)).toEqual(["127.0.0.1"]);
+  });
+
   test("a port that is taken is told, and nothing listens", async () => {
     const port = await taken();
     expect(await problemOf({ listeners: [local, { host: "127.0.0.1", port, name: "b" }] })).toEqual([

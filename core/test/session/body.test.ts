@@ -193,3 +193,16 @@ test("the same recipient said twice gets one copy", async () => {
   await hear(1);
   expect(box.messages[0]?.recipients).toEqual(["joe@example.com", "Joe@example.com"]);
 });
+
+test("each listener says for itself what is held in memory", async () => {
+  const { say, hear } = await open({
+    plugins: [sink()],
+    spool: "/nowhere", // whoever needs a file gets 451
+    limits: { messageMemoryOctets: 10 },
+    listeners: [{ port: 0, limits: { messageMemoryOctets: 10_000 } }],
+  });
+  say(...opened, "RCPT TO:<joe@example.com>", "DATA");
+  await hear(10);
+  say("x".repeat(900), ".");
+  expect((await hear(1))[0]).toMatch(/^250 2\.0\.0 /);
+});
