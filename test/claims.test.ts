@@ -109,6 +109,11 @@ const experiments: Readonly<Record<string, (number: number) => Promise<Heard>>> 
       beyond: await deliver(speaker, section(octets + 1000)),
     };
   },
+  "header fields": async (fields) => {
+    const speaker = await greeted();
+    const many = (count: number): string => `${"X:\r\n".repeat(count)}\r\nHello`;
+    return { within: await deliver(speaker, many(fields)), beyond: await deliver(speaker, many(fields + 1)) };
+  },
   "Received fields": async (fields) => {
     const speaker = await greeted();
     const traced = (count: number): string => `${"Received: by mx.example.net\r\n".repeat(count)}\r\nHello`;
