@@ -13,7 +13,10 @@ export interface Recipient extends ForwardPath {
   readonly route: Route | undefined;
   /** Says that mail for this recipient may be stored here, or passed on. Permit and the kind of its transport must agree. */
   permit(kind: TransportKind): void;
-  /** Names the transport, and its target. A second, different route is an error of the configuration. */
+  /**
+   * Names the transport, and its target. A second, different route is an error of the configuration.
+   * Throws a TypeError on what is no route.
+   */
   routeTo(route: Route): void;
 }
 
@@ -69,6 +72,8 @@ export class RecipientHandle extends Handle implements Recipient {
   }
 
   routeTo(route: Route): void {
+    if (typeof route?.transport !== "string" || !["string", "undefined"].includes(typeof route.nexthop))
+      throw new TypeError("routeTo wants { transport, nexthop? }, both of them text");
     if (this.alive) this.#routes.push({ transport: route.transport, nexthop: route.nexthop });
   }
 

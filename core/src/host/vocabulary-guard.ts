@@ -1,4 +1,4 @@
-import type { Command, Exchange, Mechanism } from "../protocol/machine.ts";
+import type { Command, Done, Exchange, Judges, Mechanism } from "../protocol/machine.ts";
 import type { ParameterSyntax } from "../protocol/parameters.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Extension, Preamble } from "./extension.ts";
@@ -67,8 +67,23 @@ export class VocabularyGuard {
           this.#complain(`verb ${name}`, error);
           once({ go: "refused", reply: replies.internal, close: false, syntax: false });
         };
+        const caught =
+          <T>(answer: Done<T>): Done<T> =>
+          (outcome) => {
+            try {
+              answer(outcome);
+            } catch (error) {
+              failed(error);
+            }
+          };
+        // What changes behind a judge that took its time has nobody else to catch what it throws
+        const asked: Judges = {
+          greeting: (greeting, answer) => judges.greeting(greeting, caught(answer)),
+          credentials: (credentials, answer) => judges.credentials(credentials, caught(answer)),
+          recipient: (path, transaction, answer) => judges.recipient(path, transaction, caught(answer)),
+        };
         try {
-          const returned: unknown = command.run(judges, state, argument, context, once);
+          const returned: unknown = command.run(asked, state, argument, context, once);
           if (isThenable(returned)) returned.then(undefined, failed);
         } catch (error) {
           failed(error);

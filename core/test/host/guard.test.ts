@@ -55,6 +55,16 @@ const failing: Failing[] = [
   ["sync: a forged class", sync(() => branded({ code: 550, status: "2.0.0", text: "x" })), "instead of a refusal"],
   ["sync: a refusal without reply", sync(() => branded(undefined)), "instead of a refusal"],
   ["sync: a refusal without text", sync(() => branded({ code: 550 })), ""],
+  [
+    "sync: a route that is none",
+    sync((recipient) => recipient.routeTo(rubbish({ nexthop: "x" }) as never)),
+    "routeTo wants",
+  ],
+  [
+    "promise: a nexthop that is no text",
+    promise(async (recipient) => recipient.routeTo({ transport: "sink", nexthop: rubbish(Symbol("x")) })),
+    "routeTo wants",
+  ],
   ["sync: a trap", sync(() => getter), "a trap"],
   ["promise: throws", promise(throwing(new Error("before"))), "before"],
   ["promise: rejects at once", promise(() => Promise.reject(new Error("early"))), "early"],

@@ -1,6 +1,7 @@
 import { type Command, type Log, definePlugin, nobody, row, type Extension } from "@mailhost/core";
 import { sink, transcript } from "@mailhost/testkit";
 import { expect, test } from "vitest";
+import { plugin } from "../support/dialogue.ts";
 
 /** What a verb of a plugin answers when it says no. */
 type Refused = Extract<Parameters<Parameters<Command["run"]>[4]>[0], { go: "refused" }>;
@@ -13,13 +14,13 @@ function broken(extension: Extension) {
   const messages: string[] = [];
   const note = (_fields: object, message: string): void => void messages.push(message);
   const log: Log = { debug: () => {}, info: () => {}, warn: note, error: note };
-  const plugin = definePlugin({
+  const make = definePlugin({
     name: "broken",
     version: "1.0.0",
     core: "^1.0.0",
     apply: (host) => host.extend(extension),
   });
-  return { messages, options: { plugins: [sink(), plugin()], log } };
+  return { messages, options: { plugins: [sink(), make()], log } };
 }
 
 const greeted = `
@@ -204,18 +205,36 @@ test("a verb may answer later, and one that rejects is answered 451", async () =
       run(done),
   });
   const reply = { code: 550, status: "5.7.1", text: "No" } as const;
+  const slow = plugin("slow", ({ hooks }) => hooks.ehlo.tapPromise("slow", async () => {}));
   const { messages, options } = broken({
     verbs: {
+      XCHANGE: row(
+        ["ready"],
+        () => ({ value: { name: "x", extended: true } }),
+        (judges, _state, greeting, done) => judges.greeting(greeting, done),
+        fail,
+      ),
+      XJUDGE: row(
+        ["ready"],
+        (argument) => ({ value: argument }),
+        // oxlint-disable-next-line typescript/no-misused-promises -- what the type lets through
+        async () => fail(),
+        fail,
+      ),
       XLATER: verb(async (done) => done({ go: "refused", reply, close: false, syntax: false })),
       XREJECTS: verb(async () => fail()),
     },
   });
   await transcript(
-    options,
+    { ...options, plugins: [...options.plugins, slow] },
     `${greeted}
     C: XLATER
     S: 550 5.7.1 No
     C: XREJECTS
+    S: 451 4.3.0 *
+    C: XJUDGE
+    S: 451 4.3.0 *
+    C: XCHANGE
     S: 451 4.3.0 *
     C: NOOP
     S: 250 2.0.0 *
