@@ -77,6 +77,56 @@ describe.each(folders)("the tarball of %s", (folder) => {
 });
 
 test(
+  "a TypeScript program compiles against the installed types, and mistakes do not",
+  { timeout: 60_000 },
+  async () => {
+    writeFileSync(
+      join(empty, "program.ts"),
+      `import { definePlugin, mailhost, reject } from "@mailhost/core";
+import maildir from "@mailhost/plugin-maildir";
+import mux from "@mailhost/plugin-mux";
+import { transcript } from "@mailhost/testkit";
+import { defineConfig } from "mailhost";
+
+const plugin = definePlugin<{ text: string }>({
+  name: "x",
+  version: "1.0.0",
+  core: "^1.0.0",
+  apply(host, { text }) {
+    host.hooks.rcpt.tap("x", (recipient) => (recipient.address.localPart === text ? reject("No") : undefined));
+    // @ts-expect-error an async function is no sync tap
+    host.hooks.rcpt.tap("x", async () => {});
+    // @ts-expect-error 250 is no refusal
+    host.hooks.rcpt.tap("x", () => reject("No", { code: 250 }));
+  },
+});
+// @ts-expect-error the option is missing
+plugin();
+// @ts-expect-error there is no such option
+maildir({ rooot: "./mail" });
+export const server = mailhost({ plugins: [plugin({ text: "x" }), maildir({ root: "./mail" }), mux()] });
+export const test = (): Promise<void> => transcript({ plugins: [] }, "S: 220 *");
+export default defineConfig({ plugins: [["maildir", { root: "./mail" }]] });
+`,
+    );
+    const options = [
+      "--ignoreConfig",
+      "--strict",
+      "--noEmit",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2023",
+      "--skipLibCheck",
+      "false",
+    ];
+    const types = ["--types", "node", "--typeRoots", join(root, "node_modules/@types")];
+    const ran = await run(join(bin, "tsc"), [...options, ...types, join(empty, "program.ts")]);
+    expect(ran.stdout).toBe("");
+  },
+);
+
+test(
   "installed in an empty folder, the server starts, loads a third-party plugin and takes a message",
   { timeout: 60_000 },
   async () => {
