@@ -90,7 +90,10 @@ export class Connection implements Wire {
   }
 
   #failed(error: Error): void {
-    this.#generation.services.log.info({ session: this.engine.session.id, err: error }, `TLS failed: ${error.message}`);
+    // Scanners do this all day: one line with the address, no stack
+    const { id, client } = this.engine.session;
+    const fields = { session: id, client: client.address };
+    this.#generation.services.log.info(fields, `TLS with ${client.address} failed: ${error.message}`);
     this.engine.gone("TLS failed");
     this.destroy();
   }

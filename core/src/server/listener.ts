@@ -43,6 +43,8 @@ export class Listener {
   readonly #spool: SpoolPlace;
   readonly #count: ConnectionCount;
   readonly #connections = new Set<Connection>();
+  #refused = 0;
+  #toldAt = -Infinity;
   #emptied: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #stopping: NodeJS.Timeout | undefined;
@@ -80,6 +82,7 @@ export class Listener {
     const address = clientAddress(socket);
     const refusal = this.#count.enter(address, generation.limits);
     if (refusal !== undefined) {
+      this.#tellRefused(address);
       socket.on("error", () => {});
       // Whoever waits for a TLS handshake cannot read a reply in clear
       if (generation.listener.implicitTls) socket.destroy();
@@ -101,6 +104,17 @@ export class Listener {
     });
     const connection = new Connection(socket, generation, this.#spool, () => queueMicrotask(over));
     this.#connections.add(connection);
+  }
+
+  /** A flood is told once a minute, with how many there were. */
+  #tellRefused(client: string): void {
+    const { log, clock } = this.generation.services;
+    this.#refused += 1;
+    if (clock.now() < this.#toldAt + 60_000) return;
+    const fields = { listener: this.generation.listener.name, client, refused: this.#refused };
+    log.warn(fields, `too many connections: ${this.#refused} refused, the last from ${client}`);
+    this.#toldAt = clock.now();
+    this.#refused = 0;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { sink } from "@mailhost/testkit";
+import { TestClock, sink } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import { upgrading } from "../support/auth.ts";
 import { plugin, recorder, turn } from "../support/dialogue.ts";
@@ -146,6 +146,25 @@ describe("too many connections", () => {
       again.say("NOOP");
       expect(await again.hear(1)).toEqual(["250 2.0.0 Ok"]);
     }
+  });
+
+  test("are told to the operator once a minute, with how many there were", async () => {
+    const clock = new TestClock();
+    const lines: string[] = [];
+    const log = {
+      debug: () => {},
+      info: () => {},
+      error: () => {},
+      warn: (_: object, line: string) => void lines.push(line),
+    };
+    const { port } = await listening({ plugins: [sink()], limits: { connections: 0 }, clock, log });
+    for (let count = 0; count < 3; count += 1) await connect(port).closed;
+    clock.advance(60_000);
+    await connect(port).closed;
+    expect(lines).toEqual([
+      "too many connections: 1 refused, the last from 127.0.0.1",
+      "too many connections: 3 refused, the last from 127.0.0.1",
+    ]);
   });
 
   test("where TLS comes first are closed without a word", async () => {

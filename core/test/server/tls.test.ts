@@ -75,7 +75,7 @@ describe("TLS", () => {
   });
 
   test.each<[string, () => object, string]>([
-    ["a key that is none", () => ({ cert: "x", key: "y" }), "TLS failed"],
+    ["a key that is none", () => ({ cert: "x", key: "y" }), "TLS with 127.0.0.1 failed"],
     [
       "options that throw",
       () => {
@@ -107,7 +107,7 @@ describe("TLS", () => {
     const { socket, closed } = connect(port);
     socket.write("EHLO client.test\r\n");
     await closed;
-    expect(log.lines.join()).toContain("TLS failed");
+    expect(log.lines.join()).toContain("TLS with 127.0.0.1 failed");
   });
 
   test.each(["TLSv1.2", "TLSv1.3"] as const)("that breaks behind the handshake ends it: %s", async (version) => {
@@ -160,6 +160,6 @@ describe("TLS", () => {
     socket.end();
     while (log.lines.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await server.close();
-    expect(log.lines.join()).toContain("TLS failed");
+    expect(log.lines.join()).toContain("TLS with 127.0.0.1 failed");
   });
 });
