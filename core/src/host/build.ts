@@ -64,16 +64,12 @@ export async function buildGeneration(
   }
   const hooks = makeHooks();
   problems.push(...vocabulary.problems);
-  const taps = sealHooks(
-    hooks,
-    applied.flatMap(({ facade }) => facade.taps),
-    problems,
-    blueprint,
-  );
+  const noted = applied.flatMap(({ facade }) => facade.taps);
+  const taps = sealHooks(hooks, noted, problems, blueprint);
   for (const { facade } of applied)
     for (const { plugin, watch } of facade.watchers) insertWatcher(hooks, plugin, watch, services.log);
   // What a plugin that could not be set up would have provided is not missed as well
-  if (complete) problems.push(...checkWhole(blueprint, vocabulary));
+  if (complete) problems.push(...checkWhole(blueprint, vocabulary, noted));
   if (problems.length > 0) {
     await runClosers(closers, services.log);
     throw new ConfigurationError(problems);

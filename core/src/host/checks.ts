@@ -90,7 +90,11 @@ export function unknownNames(tap: NotedTap, present: readonly Plugin[]): Problem
 }
 
 /** What no plugin can see alone. */
-export function checkWhole({ where, defaults, listener, plugins }: Blueprint, vocabulary: Vocabulary): Problem[] {
+export function checkWhole(
+  { where, defaults, listener, plugins }: Blueprint,
+  vocabulary: Vocabulary,
+  taps: readonly NotedTap[],
+): Problem[] {
   const problems: Problem[] = [];
   if (vocabulary.transports.size === 0)
     problems.push({
@@ -114,7 +118,7 @@ export function checkWhole({ where, defaults, listener, plugins }: Blueprint, vo
       mend: have.length === 0 ? `No plugin provides a ${kind} transport.` : `Use one of: ${have.join(", ")}.`,
     });
   }
-  problems.push(...unknownTransports(plugins, vocabulary));
+  problems.push(...unknownTransports(plugins, vocabulary), ...tapsOfNothing(plugins, vocabulary, taps));
   if (listener.implicitTls && vocabulary.preamble?.kind !== "upgrade")
     problems.push({
       code: "NO_TLS",
@@ -137,4 +141,21 @@ function unknownTransports(plugins: Blueprint["plugins"], { transports, routes }
       const what = `plugin ${plugin} routes to the transport ${transport}, which no plugin provides`;
       return { code: "BAD_OPTION", where: `${place}.${where}`, what, mend };
     });
+}
+
+/** A queue tap on a transport that is not there would never be asked: a carrier nobody calls, or a judge that does not judge. */
+function tapsOfNothing(
+  plugins: Blueprint["plugins"],
+  { transports }: Vocabulary,
+  taps: readonly NotedTap[],
+): Problem[] {
+  const have = [...transports.keys()];
+  return taps.flatMap(({ hook, transport, plugin }) => {
+    if (hook !== "queue" || transport === undefined || transports.has(transport)) return [];
+    const near = nearest(transport, have);
+    const where = plugins.find((one) => one.plugin.name === plugin)?.where ?? "plugins";
+    const mend = near === undefined ? `There are: ${have.join(", ") || "none"}.` : `Did you mean ${near}?`;
+    const what = `plugin ${plugin} taps queue of the transport ${transport}, which no plugin provides`;
+    return [{ code: "UNKNOWN_TRANSPORT", where, what, mend }];
+  });
 }

@@ -18,6 +18,7 @@ export type ProblemCode =
   | "DUPLICATE_NAME"
   | "TWO_OWNERS"
   | "UNKNOWN_ORDER"
+  | "UNKNOWN_TRANSPORT"
   | "ORDER_CYCLE"
   | "NO_HANDLER"
   | "NO_TLS"

@@ -242,7 +242,9 @@ function checkShared(given: MailhostOptions | ListenerOptions, where: string): P
         mend: "Use CIDR notation.",
       });
   }
-  problems.push(...checkNumbers(given.limits, Object.keys(defaultLimits), join(where, "limits")));
+  // One budget serves all listeners
+  const limits = Object.keys(defaultLimits).filter((key) => where === "" || key !== "memoryOctets");
+  problems.push(...checkNumbers(given.limits, limits, join(where, "limits")));
   problems.push(...checkNumbers(given.timeouts, Object.keys(defaultTimeouts), join(where, "timeouts")));
   return problems;
 }
