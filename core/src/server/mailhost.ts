@@ -40,7 +40,7 @@ interface Force {
 export class Mailhost {
   readonly #shared = new SharedValues();
   readonly #count = new ConnectionCount();
-  readonly #listeners = new Map<string, Listener>();
+  #listeners: ReadonlyMap<string, Listener> = new Map();
   /** Listeners that a reload left without a place: their sessions finish. */
   readonly #left = new Set<Listener>();
   readonly #retiring = new Set<Promise<void>>();
@@ -136,7 +136,6 @@ export class Mailhost {
     }
     this.#options = options;
     this.#force = next;
-    if (listening) this.#closeMissing(next);
     void this.#retire(before);
   }
 
@@ -182,7 +181,7 @@ export class Mailhost {
     const giveUp = setTimeout(() => this.#leaving.forEach((generation) => generation.giveUp()), 1000);
     await Promise.all(this.#retiring);
     clearTimeout(giveUp);
-    this.#listeners.clear();
+    this.#listeners = new Map();
   }
 
   async #build(options: MailhostOptions): Promise<Force[]> {
@@ -202,52 +201,52 @@ export class Mailhost {
     throw new ConfigurationError(withoutRepeats(problems));
   }
 
-  /** Listeners that stay get the new generation, new ones are opened first: an error leaves all as it was. */
+  /**
+   * Sockets that stay get the new generation, whatever their listener is called now; new ones are opened first,
+   * so an error leaves all as it was; the rest are left.
+   */
   async #open(force: readonly Force[]): Promise<void> {
+    const next = new Map<string, Listener>();
     const opened: Listener[] = [];
-    for (const {
-      plan: { place, blueprint },
-      generation,
-    } of force) {
-      if (this.#staying(blueprint.listener.name, place) !== undefined) continue;
-      const listener = new Listener(generation, place, this.#spool, this.#count);
+    for (const { plan, generation } of force) {
+      const { name } = plan.blueprint.listener;
+      const staying = this.#staying(name, plan.place, next);
+      const listener = staying ?? new Listener(generation, plan.place, this.#spool, this.#count);
+      next.set(name, listener);
+      if (staying !== undefined) continue;
       try {
         await listener.listen();
       } catch (error) {
         await Promise.all(opened.map((one) => one.close(0)));
-        throw new ConfigurationError([listenProblem(error, place, blueprint.where)]);
+        throw new ConfigurationError([listenProblem(error, plan.place, plan.blueprint.where)]);
       }
       opened.push(listener);
     }
-    for (const {
-      plan: { place, blueprint },
-      generation,
-    } of force) {
-      const { name } = blueprint.listener;
-      const staying = this.#staying(name, place);
-      if (staying !== undefined) staying.generation = generation;
-      else this.#replace(name, opened.shift());
+    for (const { plan, generation } of force) {
+      const listener = next.get(plan.blueprint.listener.name);
+      if (listener !== undefined) listener.generation = generation;
     }
+    const before = this.#listeners;
+    this.#listeners = next;
+    const stayed = new Set(next.values());
+    for (const listener of before.values())
+      if (!stayed.has(listener)) this.#leave(listener, listener.generation.timeouts.session);
   }
 
-  #staying(name: string, { host, port, fd }: Plan["place"]): Listener | undefined {
-    const listener = this.#listeners.get(name);
-    const same = listener?.place.host === host && listener?.place.port === port && listener?.place.fd === fd;
-    return same ? listener : undefined;
-  }
-
-  #replace(name: string, listener: Listener | undefined): void {
-    const old = this.#listeners.get(name);
-    if (old !== undefined) this.#leave(old, old.generation.timeouts.session);
-    if (listener !== undefined) this.#listeners.set(name, listener);
-  }
-
-  #closeMissing(force: readonly Force[]): void {
-    for (const [name, listener] of this.#listeners) {
-      if (force.some(({ plan: { blueprint } }) => blueprint.listener.name === name)) continue;
-      this.#listeners.delete(name);
-      this.#leave(listener, listener.generation.timeouts.drain);
+  /** What listens at that place already, and is taken by no other name. Port 0 is a place only together with its name. */
+  #staying(
+    name: string,
+    { host, port, fd }: Plan["place"],
+    taken: ReadonlyMap<string, Listener>,
+  ): Listener | undefined {
+    const others = new Set(taken.values());
+    for (const [its, listener] of this.#listeners) {
+      const { place } = listener;
+      const same = place.host === host && place.port === port && place.fd === fd;
+      const nameless = port !== 0 || fd !== undefined;
+      if (same && (nameless || its === name) && !others.has(listener)) return listener;
     }
+    return undefined;
   }
 
   #leave(listener: Listener, milliseconds: number): void {
