@@ -208,22 +208,28 @@ export class Mailhost {
   async #open(force: readonly Force[]): Promise<void> {
     const next = new Map<string, Listener>();
     const opened: Listener[] = [];
-    for (const { plan, generation } of force) {
-      const { name } = plan.blueprint.listener;
-      const staying = this.#staying(name, plan.place, next);
-      const listener = staying ?? new Listener(generation, plan.place, this.#spool, this.#count);
+    for (const {
+      plan: { place, blueprint },
+      generation,
+    } of force) {
+      const { name } = blueprint.listener;
+      const staying = this.#staying(name, place, next);
+      const listener = staying ?? new Listener(generation, place, this.#spool, this.#count);
       next.set(name, listener);
       if (staying !== undefined) continue;
       try {
         await listener.listen();
       } catch (error) {
         await Promise.all(opened.map((one) => one.close(0)));
-        throw new ConfigurationError([listenProblem(error, plan.place, plan.blueprint.where)]);
+        throw new ConfigurationError([listenProblem(error, place, blueprint.where)]);
       }
       opened.push(listener);
     }
-    for (const { plan, generation } of force) {
-      const listener = next.get(plan.blueprint.listener.name);
+    for (const {
+      plan: { blueprint },
+      generation,
+    } of force) {
+      const listener = next.get(blueprint.listener.name);
       if (listener !== undefined) listener.generation = generation;
     }
     const before = this.#listeners;
