@@ -9,6 +9,7 @@ import type { SpoolPlace } from "../message/spool.ts";
 import type { Peer } from "../session/connection.ts";
 import { Engine } from "../session/engine.ts";
 import type { Wire } from "../session/wire.ts";
+import { listenProblem } from "./listen-problem.ts";
 import { ConnectionCount, Listener } from "./listener.ts";
 import { type MailhostOptions, type Plan, plan, spoolFolder } from "./settings.ts";
 
@@ -291,29 +292,3 @@ const withoutRepeats = (problems: readonly Problem[]): Problem[] => {
   const seen = new Map(problems.map((problem) => [`${problem.code} ${problem.where} ${problem.what}`, problem]));
   return [...seen.values()];
 };
-
-const listenMends = new Map<string, (port: number) => [what: string, mend: string]>([
-  [
-    "EADDRINUSE",
-    (port) => [
-      `port ${port} is taken`,
-      `Stop the other server (ss -ltnp 'sport = :${port}' names it) or use another port.`,
-    ],
-  ],
-  [
-    "EACCES",
-    (port) => [
-      `port ${port} is privileged`,
-      "Use systemd socket activation (fd: 3), setcap cap_net_bind_service, or a port from 1024 on.",
-    ],
-  ],
-  ["EADDRNOTAVAIL", () => ["this machine has no such address", "Use one that `ip address` shows, or leave host out."]],
-]);
-
-function listenProblem(error: unknown, { host, port, fd }: Plan["place"], where: string): Problem {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const known = listenMends.get(code)?.(port);
-  const place = fd === undefined ? `${host ?? "*"}:${port}` : `fd ${fd}`;
-  const [what, mend] = known ?? [error instanceof Error ? error.message : String(error), "See the error."];
-  return { code: "LISTEN_FAILED", where, what: `cannot listen on ${place}: ${what}`, mend };
-}

@@ -1,18 +1,18 @@
 import type { Generation } from "../host/generation.ts";
-import type { LineFault } from "../host/trace.ts";
-import type { Message } from "../message/message.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
-import type { Command, Context, Done, Outcome, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
+import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
 import { asciiUpper, decodeUtf8, withoutTrailingBlanks } from "../protocol/octets.ts";
 import { replies } from "../protocol/replies.ts";
 import { type Reply, replyLines } from "../protocol/reply.ts";
-import type { Identity, Session, TlsInfo, Transaction } from "../protocol/session.ts";
+import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
 import { BodyIntake } from "./body.ts";
 import { makeContext } from "./context.ts";
+import { badLine, connectionRefusal, faultOf, isFault } from "./faults.ts";
 import { Judging } from "./judging.ts";
 import type { LiveRun } from "./live-run.ts";
 import { LineMask } from "./masking.ts";
+import { type Answer, receiveMessage } from "./reception.ts";
 import { type Reading, closed, commands, nothing } from "./reading.ts";
 import { Tally } from "./tally.ts";
 
@@ -31,12 +31,6 @@ export interface Floor {
 
 /** Verbs of other protocols, sent across by browsers and scanners: the dialogue ends at once. */
 const foreignVerbs = new Set(["GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH", "TRACE"]);
-
-/** A reply and whether it is the last. */
-interface Answer {
-  readonly reply: Reply;
-  readonly close: boolean;
-}
 
 /** The dialogue: what was said, what it means, what is answered. It sees lines and bodies, never octets cut on their way. */
 export class Conversation {
@@ -152,9 +146,15 @@ export class Conversation {
     this.delivering = true;
     this.#state = intake.next;
     this.#wait(
-      (done: (answer: Answer) => void) => void this.#deliver(intake).then(done),
+      (done: (answer: Answer) => void) => void this.#receive(intake, done),
       ({ reply, close }) => (close ? this.close(reply) : this.#say(reply)),
     );
+  }
+
+  async #receive(intake: BodyIntake, done: (answer: Answer) => void): Promise<void> {
+    const answer = await receiveMessage(intake, this.#judging, this.#run);
+    this.delivering = false;
+    done(answer);
   }
 
   // -- what follows from it ----------------------------------------------------------------------
@@ -230,36 +230,6 @@ export class Conversation {
     this.#floor.upgrade(upgrade);
   }
 
-  /** Delivers what was received. Rejects never. */
-  async #deliver({ receiver, transaction }: BodyIntake): Promise<Answer> {
-    let answer: Answer = { reply: replies.internal, close: false };
-    try {
-      const message = await receiver.finish();
-      if ("code" in message) answer = { reply: message, close: false };
-      else {
-        const outcome = await this.#judge(message, transaction);
-        answer =
-          "problem" in outcome
-            ? { reply: outcome.problem, close: outcome.close === true }
-            : { reply: outcome.value, close: false };
-      }
-    } catch (error) {
-      const { id } = this.#run.session;
-      this.#run.log.error({ err: error, session: id, transaction: transaction.id }, "delivery failed");
-    }
-    this.#run.trace({ type: "delivered", transaction: transaction.id, reply: answer.reply });
-    this.delivering = false;
-    return answer;
-  }
-
-  async #judge(message: Message, transaction: Transaction): Promise<Outcome<Reply>> {
-    try {
-      return await this.#judging.message(message, transaction);
-    } finally {
-      await message.dispose();
-    }
-  }
-
   // -- replies and endings -----------------------------------------------------------------------
 
   /** Runs what may have to wait. While it does nothing is read, and the replies so far leave. */
@@ -303,18 +273,3 @@ export class Conversation {
     this.#floor.hangUp(reply.code === 221 ? "quit" : String(reply.code));
   }
 }
-
-/** RFC 5321 §3.1: a refused connection gets 554, or 421 when it may come again; 521 is RFC 7504. */
-function connectionRefusal(problem: Reply): Reply {
-  if (problem.code < 500) return { ...problem, code: 421 };
-  return problem.code === 521 ? problem : { ...problem, code: 554 };
-}
-
-/** A row may say no by itself: what is wrong in syntax or sequence counts as an error. */
-const isFault = (reply: Reply): boolean =>
-  reply.code === 555 || (reply.code >= 500 && reply.code < 505 && reply !== replies.notImplemented);
-
-const faultOf = (read: LineRead): LineFault => (typeof read === "string" ? read : "badOctets");
-
-const badLine = (read: LineRead): Reply =>
-  read === "tooLong" ? replies.lineTooLong : read === "badLineEnd" ? replies.badLineEnd : replies.badOctets;
