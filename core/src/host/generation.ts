@@ -110,13 +110,26 @@ export interface GenerationParts extends Pick<
   readonly closers: readonly (() => void | Promise<void>)[];
 }
 
-/** Runs all of them in reverse order; one that fails is logged and keeps none of the others. */
-export async function runClosers(closers: readonly (() => void | Promise<void>)[], log: Log): Promise<void> {
+/** Milliseconds a plugin gets to close what it opened. */
+const closeMilliseconds = 10_000;
+
+/** Runs all of them in reverse order; one that fails or does not end is logged and keeps none of the others. */
+export async function runClosers(
+  closers: readonly (() => void | Promise<void>)[],
+  log: Log,
+  milliseconds = closeMilliseconds,
+): Promise<void> {
   for (const close of closers.toReversed()) {
+    let timer: NodeJS.Timeout | undefined;
     try {
-      await close();
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`it did not end within ${milliseconds} ms`)), milliseconds);
+      });
+      await Promise.race([close(), late]);
     } catch (error) {
       log.error({ err: error }, "closing a plugin failed");
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
