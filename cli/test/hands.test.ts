@@ -153,7 +153,7 @@ describe("send", () => {
     const port = String(typeof address === "object" ? address?.port : "");
     const { code, out } = await run(["send", "--port", port], { cwd: folder() });
     expect(code).toBe(1);
-    expect(out).toContain("S: 220-?[2Jhello");
+    expect(out).toContain("S: 220-\\x1b[2Jhello");
     other.close();
   });
 

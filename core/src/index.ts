@@ -48,6 +48,8 @@ export { sameName, type StoredMessage } from "./message/message.ts";
 export type { Field } from "./message/header.ts";
 export { formatDate } from "./message/received.ts";
 export { storageReply } from "./message/receiver.ts";
+export { errorCode } from "./message/error-code.ts";
+export { describe as describeError } from "./host/guard.ts";
 
 // The language of SMTP
 export { formatAddress, parseAddress, type Address } from "./protocol/address.ts";
@@ -75,6 +77,7 @@ export type {
 } from "./protocol/machine.ts";
 export type { Parameters, ParameterSyntax, ParameterTable } from "./protocol/parameters.ts";
 export { makeReply, quotable, replyLines, replyProblem, type Reply, type Status } from "./protocol/reply.ts";
+export { printable } from "./protocol/printable.ts";
 export { replies } from "./protocol/replies.ts";
 export type {
   AcceptedRecipient,

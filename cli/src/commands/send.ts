@@ -1,3 +1,4 @@
+import { printable } from "@mailhost/core";
 import { readFileSync } from "node:fs";
 import { buffer } from "node:stream/consumers";
 import { describeError } from "../config/problem.ts";
@@ -56,12 +57,9 @@ export async function send(flags: SendFlags): Promise<void> {
   }
 }
 
+/** A server's line must not steer the terminal. */
 const show = (who: "C" | "S", line: string): void =>
   console.log(paint(who === "C" ? "cyan" : "reset", `${who}: ${printable(line)}`));
-
-/** A server's line must not steer the terminal. */
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const printable = (line: string): string => line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "?");
 
 async function readMessage(file: string): Promise<Uint8Array> {
   try {

@@ -1,9 +1,10 @@
+import { errorCode } from "@mailhost/core";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { describeError, errorCode } from "./problem.ts";
+import { describeError } from "./problem.ts";
 
 /** This very file is TypeScript: the source runs, tsx is there already, and so is the export condition. */
 export const runsFromSource = import.meta.url.endsWith(".ts");
@@ -102,7 +103,7 @@ function inModulePackage(file: string): boolean {
 
 const looksLikeModuleTrouble = (error: unknown): boolean =>
   /Cannot use import statement|Unexpected token 'export'|Unexpected token 'import'|Unexpected identifier|Unexpected strict mode|Unknown file extension|Cannot require|No "exports" main|top-level await|ERR_REQUIRE|does not provide an export named/i.test(
-    `${errorCode(error) ?? ""} ${describeError(error)}`,
+    `${errorCode(error)} ${describeError(error)}`,
   );
 
 function missingPackage(error: unknown): string | undefined {

@@ -11,10 +11,11 @@ import {
   isPlugin,
   isPluginFactory,
   nearest,
+  errorCode,
 } from "@mailhost/core";
 import { moduleResolve } from "import-meta-resolve";
 import { defaultExport, importFile, importProblem, runsFromSource } from "./modules.ts";
-import { describeError, errorCode } from "./problem.ts";
+import { describeError } from "./problem.ts";
 
 /** Plugins this command brings along. */
 const brought = ["starttls", "auth-plain", "addressable", "mux", "maildir", "debug-log"];

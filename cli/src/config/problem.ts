@@ -10,7 +10,3 @@ export const isConfigurationError = (error: unknown): error is ConfigurationErro
 /** The message of whatever was thrown, on one line. */
 export const describeError = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).trim().replace(/\s*\n\s*/g, " ");
-
-/** `ENOENT` and its like. */
-export const errorCode = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;

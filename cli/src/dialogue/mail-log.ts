@@ -1,4 +1,4 @@
-import { type Log, type Session, type TraceEvent, replyLines } from "@mailhost/core";
+import { type Log, type Session, type TraceEvent, replyLines, printable } from "@mailhost/core";
 
 /** What is known of a session's transaction, and of the command that waits for its reply. */
 interface Seen {
@@ -121,7 +121,3 @@ const about = ({ id, client, listener, identity }: Session): object => ({
   client: client.address,
   ...(identity === undefined ? {} : { user: identity.name }),
 });
-
-/** A terminal shows the text as it is: no control octets, nothing that turns its direction. */
-const printable = (text: string): string =>
-  text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`);

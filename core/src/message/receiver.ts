@@ -1,4 +1,5 @@
 import { replies } from "../protocol/replies.ts";
+import { errorCode } from "./error-code.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { HeaderSplitter } from "./header.ts";
 import { Message, sameName } from "./message.ts";
@@ -84,6 +85,5 @@ const noSpace = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /** 452 when the disk is full, 451 for any other failure of the file system. */
 export function storageReply(error: unknown): Reply {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return noSpace.has(code) ? replies.noStorage : replies.internal;
+  return noSpace.has(errorCode(error)) ? replies.noStorage : replies.internal;
 }

@@ -1,4 +1,6 @@
+import { describe } from "../host/guard.ts";
 import type { Problem } from "../host/problems.ts";
+import { errorCode } from "../message/error-code.ts";
 import type { Place } from "./settings.ts";
 
 const listenMends = new Map<string, (port: number) => [what: string, mend: string]>([
@@ -21,9 +23,8 @@ const listenMends = new Map<string, (port: number) => [what: string, mend: strin
 
 /** What to tell when a place is not to be had, and how to mend it. */
 export function listenProblem(error: unknown, { host, port, fd }: Place, where: string): Problem {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const known = listenMends.get(code)?.(port);
+  const known = listenMends.get(errorCode(error))?.(port);
   const place = fd === undefined ? `${host ?? "*"}:${port}` : `fd ${fd}`;
-  const [what, mend] = known ?? [error instanceof Error ? error.message : String(error), "See the error."];
+  const [what, mend] = known ?? [describe(error), "See the error."];
   return { code: "LISTEN_FAILED", where, what: `cannot listen on ${place}: ${what}`, mend };
 }

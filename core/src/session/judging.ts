@@ -105,7 +105,7 @@ export class Judging implements Judges {
     });
   }
 
-  /** The whole message is there: trace field, `data`, delivery. Rejects never. */
+  /** The whole message is there: trace field, `data`, delivery. */
   async message(message: Message, transaction: Transaction): Promise<Outcome<Reply>> {
     const run = this.#run;
     message.add(receivedField(run.session, transaction, run.clock.now()));

@@ -1,3 +1,4 @@
+import { describeError, errorCode } from "@mailhost/core";
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -115,7 +116,7 @@ async function lock(path: string, patience: number): Promise<() => Promise<void>
       await file.close();
       return () => rm(name, { force: true });
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw notWritten(path, error);
+      if (errorCode(error) !== "EEXIST") throw notWritten(path, error);
     }
     if (Date.now() > end) throw locked(name, await readFile(name, "utf8").catch(() => ""));
     await sleep(lockRetry);
@@ -170,6 +171,6 @@ async function syncFolder(path: string): Promise<void> {
 const notWritten = (path: string, error: unknown): UsersFileError =>
   new UsersFileError(
     "NOT_WRITTEN",
-    `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+    `${path} cannot be written: ${describeError(error)}`,
     "See that its folder is there, may be written and has space.",
   );

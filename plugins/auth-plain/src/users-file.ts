@@ -1,3 +1,4 @@
+import { describeError, errorCode } from "@mailhost/core";
 import { lstat, open, realpath } from "node:fs/promises";
 import { type Scheme, type StoredHash, parseHash } from "./hash.ts";
 
@@ -126,7 +127,7 @@ async function regular<S extends { isFile(): boolean }>(stats: Promise<S>, path:
 
 function readProblem(error: unknown, path: string): UsersFileError {
   if (error instanceof UsersFileError) return error;
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = errorCode(error);
   if (code === "ENOENT" || code === "ENOTDIR")
     return new UsersFileError(
       "MISSING",
@@ -137,8 +138,7 @@ function readProblem(error: unknown, path: string): UsersFileError {
     return new UsersFileError("UNREADABLE", `${path} may not be read`, "Let the user that runs the server read it.");
   if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
     return new UsersFileError("UNREADABLE", `${path} is not UTF-8`, "Save it as UTF-8.");
-  const what = error instanceof Error ? error.message : String(error);
-  return new UsersFileError("UNREADABLE", `${path} cannot be read: ${what}`, "See the error.");
+  return new UsersFileError("UNREADABLE", `${path} cannot be read: ${describeError(error)}`, "See the error.");
 }
 
 /** The file behind symbolic links: that one is changed, the links stay. Rejects on a link to nothing. */

@@ -1,5 +1,13 @@
 import { Writable } from "node:stream";
-import { ConfigurationError, type Host, definePlugin, makeNetworks, networkProblem } from "@mailhost/core";
+import {
+  ConfigurationError,
+  type Host,
+  definePlugin,
+  makeNetworks,
+  networkProblem,
+  describeError,
+  errorCode,
+} from "@mailhost/core";
 import * as v from "valibot";
 import type { Criteria } from "./filter.ts";
 import { addressProblem, addressTest } from "./filter.ts";
@@ -137,10 +145,9 @@ const mends = new Map([
 ]);
 
 function cannotOpen(error: unknown, option: Option, where: string): ConfigurationError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const what = `cannot open ${where}: ${error instanceof Error ? error.message : String(error)}`;
+  const what = `cannot open ${where}: ${describeError(error)}`;
   return new ConfigurationError([
-    { code: "BAD_FILE", where: `options.${option}`, what, mend: mends.get(code) ?? "Use another path." },
+    { code: "BAD_FILE", where: `options.${option}`, what, mend: mends.get(errorCode(error)) ?? "Use another path." },
   ]);
 }
 

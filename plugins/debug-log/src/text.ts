@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { LineFault } from "@mailhost/core";
+import { printable } from "@mailhost/core";
 import type { BodyRecord, DumpRecord, TapRecord } from "./records.ts";
 
 const faults: Record<LineFault, string> = {
@@ -110,13 +111,6 @@ function tapLines({ plugin, version, hook, milliseconds, outcome, edits }: TapRe
 }
 
 const hex = (number: number): string => number.toString(16).padStart(2, "0");
-
-/** Controls, format characters (they turn text round), line separators, lone surrogates: named, never sent to a terminal. */
-export const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code < 0x80 ? `\\x${hex(code)}` : `\\u{${code.toString(16)}}`;
-  });
 
 /** Whether to colour what goes to `stream`: FORCE_COLOR says yes or no, NO_COLOR says no, else a terminal decides. */
 export function wantsColour(stream: object, environment: NodeJS.ProcessEnv = process.env): boolean {

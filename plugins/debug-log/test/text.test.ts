@@ -1,7 +1,8 @@
+import { printable } from "@mailhost/core";
 import { client, sink, TestClock, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import { debugLog } from "../src/index.ts";
-import { printable, wantsColour } from "../src/text.ts";
+import { wantsColour } from "../src/text.ts";
 import { Memory, bouncer } from "./helpers.ts";
 
 /** The text without milliseconds and ids, which differ. */

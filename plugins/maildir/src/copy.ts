@@ -1,8 +1,9 @@
+import { errorCode } from "@mailhost/core";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredMessage } from "@mailhost/core";
 import { BlockWriter } from "./block-writer.ts";
-import { type Files, errorCode, newFileFlags, removeFile, syncFolder } from "./files.ts";
+import { type Files, newFileFlags, removeFile, syncFolder } from "./files.ts";
 import type { Folders, Made } from "./folders.ts";
 import { LineEnds } from "./line-ends.ts";
 import type { Place } from "./mailbox.ts";

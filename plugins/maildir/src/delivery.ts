@@ -7,9 +7,10 @@ import {
   formatAddress,
   parseAddress,
   reject,
+  errorCode,
 } from "@mailhost/core";
 import { Copy, type CopyContent } from "./copy.ts";
-import { type Files, errorCode } from "./files.ts";
+import type { Files } from "./files.ts";
 import { Folders, type Made, MissingMailbox } from "./folders.ts";
 import { lowerCase } from "./folder-name.ts";
 import { Limiter } from "./limiter.ts";

@@ -1,15 +1,12 @@
 import { constants } from "node:fs";
 import type * as promises from "node:fs/promises";
+import { errorCode } from "@mailhost/core";
 
 /** What of the file system is used: `node:fs/promises`, or one that fails on purpose. */
 export type Files = Pick<
   typeof promises,
   "access" | "chmod" | "lstat" | "mkdir" | "open" | "opendir" | "rename" | "rmdir" | "stat" | "unlink"
 >;
-
-/** `ENOENT` and its like, or "". */
-export const errorCode = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "";
 
 /** A new file for writing. Never one that was there, never through a link. */
 export const newFileFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -1,5 +1,6 @@
+import { errorCode } from "@mailhost/core";
 import { dirname, join } from "node:path";
-import { type Files, errorCode, removeFile, syncFolder } from "./files.ts";
+import { type Files, removeFile, syncFolder } from "./files.ts";
 import type { Place } from "./mailbox.ts";
 
 /** Maildir++ folders one mailbox may grow by mail alone: beyond, `+tag` mail goes to the inbox. */

@@ -1,5 +1,6 @@
+import { errorCode } from "@mailhost/core";
 import { join } from "node:path";
-import { type Files, errorCode } from "./files.ts";
+import type { Files } from "./files.ts";
 import { sizeInName } from "./unique-name.ts";
 
 /** What one mailbox may hold, its Maildir++ folders included. */

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigurationError, type Problem } from "@mailhost/core";
+import { ConfigurationError, type Problem, errorCode } from "@mailhost/core";
 import type { CopyOptions } from "./copy.ts";
-import { type Files, errorCode } from "./files.ts";
+import type { Files } from "./files.ts";
 import type { FoldersOptions } from "./folders.ts";
 import { type Naming, defaultNaming } from "./mailbox.ts";
 import type { MaildirOptions } from "./maildir.ts";

@@ -1,5 +1,6 @@
+import { errorCode } from "@mailhost/core";
 import { join } from "node:path";
-import { type Files, errorCode } from "./files.ts";
+import type { Files } from "./files.ts";
 import { isOrphan } from "./unique-name.ts";
 
 /** The Maildir specification: what lies in `tmp` for 36 hours is a failed delivery. */

@@ -1,6 +1,6 @@
+import { errorCode } from "@mailhost/core";
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { errorCode } from "./files.ts";
 
 let counter = 0;
 

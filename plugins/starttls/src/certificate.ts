@@ -2,6 +2,7 @@ import { X509Certificate, constants, createPrivateKey } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { type SecureContext, createSecureContext } from "node:tls";
 import type { Clock, Log } from "@mailhost/core";
+import { describeError } from "@mailhost/core";
 
 /** A certificate with its chain, and its private key: paths of PEM files. */
 export interface CertificateFiles {
@@ -110,7 +111,7 @@ export class Certificate {
     } catch (error) {
       return {
         file: "cert",
-        what: `${this.#files.cert} cannot be used: ${words(error)}`,
+        what: `${this.#files.cert} cannot be used: ${describeError(error)}`,
         mend: "Renew it with a key of today's length.",
       };
     }
@@ -135,7 +136,7 @@ async function fingerprintOf({ cert, key }: CertificateFiles): Promise<string> {
     [cert, key].map((path) =>
       stat(path, { bigint: true }).then(
         ({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join(),
-        words,
+        describeError,
       ),
     ),
   );
@@ -188,8 +189,6 @@ async function read(path: string, file: keyof CertificateFiles): Promise<Buffer 
         what: `${path} may not be read`,
         mend: "Let the user that runs the server read it and its folder.",
       };
-    return { file, what: `${path} cannot be read: ${words(error)}`, mend: "See the error." };
+    return { file, what: `${path} cannot be read: ${describeError(error)}`, mend: "See the error." };
   }
 }
-
-const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,9 @@
+/**
+ * Text for a terminal or a log: controls, format characters (they turn text round), line separators and lone surrogates
+ * are named, `\x1b` or `\u{202e}`; words of any language are left alone.
+ */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x80 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  });
