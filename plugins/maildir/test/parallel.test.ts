@@ -1,5 +1,7 @@
 import { readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { defer, definePlugin } from "@mailhost/core";
 import { expect, test } from "vitest";
 import { maildir, mailboxPath } from "../src/index.ts";
@@ -22,6 +24,15 @@ async function handInAll(
 
 const subjects = (texts: readonly string[]): number[] =>
   texts.map((text) => Number(/^Subject: (\d+)$/m.exec(text)?.[1])).toSorted((a, b) => a - b);
+
+setFlagsFromString("--expose-gc");
+const collect: unknown = runInNewContext("gc");
+
+/** Octets of buffers that are in use: what nobody has collected yet depends on the collector's mood. */
+function held(): number {
+  if (typeof collect === "function") collect();
+  return process.memoryUsage().arrayBuffers;
+}
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, number) => number);
 
@@ -156,8 +167,8 @@ test("twenty megabytes to ten recipients take a bounded amount of memory", async
   const line = `${"x".repeat(998)}\r\n`;
   const body = `Subject: big\r\n\r\n${line.repeat(20_000)}end`;
   let most = 0;
-  const before = process.memoryUsage().arrayBuffers;
-  const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers - before)), 1);
+  const before = held();
+  const watch = setInterval(() => (most = Math.max(most, held() - before)), 20);
   expect(await client.deliver(recipients, body)).toMatch(/^250 /);
   clearInterval(watch);
   client.leave();
@@ -167,5 +178,6 @@ test("twenty megabytes to ten recipients take a bounded amount of memory", async
       expect.fail(`${recipient} got another message`);
   }
   expect(most).toBeGreaterThan(0);
-  expect(most).toBeLessThan(100 << 20);
+  console.log(most >> 20);
+  expect(most).toBeLessThan(64 << 20);
 });
