@@ -6,6 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@mailhost/source", "node", "import", "default"] } },
   test: {
     include: ["*/test/**/*.test.ts", "plugins/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    globalSetup: "test/support/packed-folder.ts",
     testTimeout: 20_000,
     execArgv: ["-C", "@mailhost/source"],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],

@@ -1,16 +1,10 @@
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { bin, emptyFolder, folders, npm, packAll, root, whileServing } from "./support/pack.ts";
 import { run } from "./support/run.ts";
 
-const root = join(import.meta.dirname, "..");
-const folders = ["core", "testkit", "cli", ...readdirSync(join(root, "plugins")).map((name) => `plugins/${name}`)];
-const bin = join(root, "node_modules/.bin");
-
-let place: string;
-let tarballs: string[];
+let tarballs: readonly string[];
 let empty: string;
 
 /** What a plugin of somebody else's looks like: plain JavaScript, its own package, core as a peer. */
@@ -35,43 +29,29 @@ export default definePlugin({
 };
 
 beforeAll(async () => {
-  place = mkdtempSync(join(tmpdir(), "mailhost-packed-"));
-  const built = await run(join(bin, "tsc"), ["-b", root], "", {}, 120);
-  if (built.code !== 0) throw new Error(built.stdout);
-  for (const folder of folders) await npm(["pack", join(root, folder), "--pack-destination", place]);
-  const plugin = join(place, "stamp");
-  mkdirSync(plugin);
+  tarballs = await packAll();
+  empty = emptyFolder("somebody");
+  const plugin = emptyFolder("stamp");
   for (const [name, text] of Object.entries(thirdParty)) writeFileSync(join(plugin, name), text);
-  await npm(["pack", plugin, "--pack-destination", place]);
-  tarballs = readdirSync(place)
-    .filter((name) => name.endsWith(".tgz"))
-    .map((name) => join(place, name));
-  empty = join(place, "empty");
-  mkdirSync(empty);
+  await npm(plugin, "pack");
   writeFileSync(join(empty, "package.json"), JSON.stringify({ name: "somebody", private: true, type: "module" }));
-  await npm(["install", "--prefix", empty, "--no-audit", "--no-fund", ...tarballs]);
+  await npm(empty, "install", ...tarballs, join(plugin, "mailhost-plugin-stamp-0.3.0.tgz"));
 }, 300_000);
 
-afterAll(() => rmSync(place, { recursive: true, force: true }));
-
-async function npm(args: readonly string[]): Promise<void> {
-  const ran = await run("npm", args, "", {}, 240);
-  if (ran.code !== 0) throw new Error(`npm ${args.join(" ")}: ${ran.stderr}`);
-}
-
 describe.each(folders)("the tarball of %s", (folder) => {
-  const name = (): string => {
-    const { name: full, version } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
-    return `${String(full).replace("@", "").replace("/", "-")}-${version}.tgz`;
+  const tarball = (): string => {
+    const { name, version } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    const file = `${String(name).replace("@", "").replace("/", "-")}-${version}.tgz`;
+    return tarballs.find((one) => basename(one) === file) ?? file;
   };
 
   test("is clean for publint", { timeout: 60_000 }, async () => {
-    const ran = await run(join(bin, "publint"), ["run", "--strict", join(place, name())]);
+    const ran = await run(join(bin, "publint"), ["run", "--strict", tarball()]);
     expect(ran).toMatchObject({ code: 0 });
   });
 
   test("is clean for are-the-types-wrong", { timeout: 60_000 }, async () => {
-    const ran = await run(join(bin, "attw"), [join(place, name()), "--profile", "esm-only", "--format", "ascii"]);
+    const ran = await run(join(bin, "attw"), [tarball(), "--profile", "esm-only", "--format", "ascii"]);
     expect(ran.code).toBe(0);
   });
 });
@@ -141,47 +121,17 @@ export default defineConfig({
 });
 `,
     );
-    const command = join(empty, "node_modules/.bin/mailhost");
-    const child = spawn(command, ["start", "--json-logs"], { cwd: empty, env: { ...process.env, NODE_OPTIONS: "" } });
-    try {
-      const port = await listeningPort(child);
-      const sent = await run(command, [
-        "send",
-        "--port",
-        String(port),
-        "--to",
-        "joe@example.com",
-        "--subject",
-        "packed",
-      ]);
+    await whileServing(empty, async (port, command) => {
+      const sent = await run(command, ["send", "--port", String(port), "--to", "joe@example.com"]);
       expect(sent.code, sent.stdout + sent.stderr).toBe(0);
-      const box = join(empty, "mail/example.com/joe/new");
-      const [file = ""] = readdirSync(box);
-      expect(readFileSync(join(box, file), "utf8")).toMatch(
-        /^Return-Path: .*\nDelivered-To: joe@example\.com\nX-Stamp: third party\nReceived: /,
-      );
-    } finally {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGTERM");
-      expect(await ended).toBe(0);
-    }
+    });
+    const box = join(empty, "mail/example.com/joe/new");
+    const [file = ""] = readdirSync(box);
+    expect(readFileSync(join(box, file), "utf8")).toMatch(
+      /^Return-Path: .*\nDelivered-To: joe@example\.com\nX-Stamp: third party\nReceived: /,
+    );
   },
 );
-
-/** Waits for the first `listening on …:port` in what the server prints. */
-function listeningPort(child: ReturnType<typeof spawn>): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let said = "";
-    const look = (octets: Buffer): void => {
-      said += octets.toString();
-      const found = /127\.0\.0\.1:(\d+)/.exec(said) ?? /"port":(\d+)/.exec(said);
-      if (found?.[1] !== undefined) resolve(Number(found[1]));
-    };
-    child.stdout?.on("data", look);
-    child.stderr?.on("data", look);
-    child.once("exit", (code) => reject(new Error(`mailhost start ended with ${code}:\n${said}`)));
-  });
-}
 
 test("lerna lists each package with its own version", { timeout: 60_000 }, async () => {
   const ran = await run(join(bin, "lerna"), ["ls", "--all", "--json", "--loglevel", "error"], "", {

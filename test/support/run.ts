@@ -14,9 +14,11 @@ export function run(
   input: string | Buffer | null = "",
   env: NodeJS.ProcessEnv = {},
   seconds = 60,
+  cwd = process.cwd(),
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
+      cwd,
       env: { ...process.env, ...env },
       timeout: seconds * 1000,
       killSignal: "SIGKILL",
