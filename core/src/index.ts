@@ -35,6 +35,7 @@ export type {
 export { defineFact, type Fact } from "./host/facts.ts";
 export type { Clock, Log, Resolver } from "./host/services.ts";
 export { systemClock } from "./host/services.ts";
+export { describeEdit, describeRoute, type Edit } from "./host/edit.ts";
 export type { HookName, LineFault, TapOutcome, TraceEvent } from "./host/trace.ts";
 export { isEverybody, makeNetworks, networkProblem, type Networks } from "./host/networks.ts";
 export { tlsUpgrade, type TlsOptions } from "./server/upgrade.ts";
@@ -43,7 +44,8 @@ export { tlsUpgrade, type TlsOptions } from "./server/upgrade.ts";
 export type { Credentials } from "./host/credentials.ts";
 export type { Delivery, Staged } from "./host/delivery.ts";
 export type { MessageView } from "./host/message-view.ts";
-export { describeRoute, type DefaultTransports, type Recipient, type Transport } from "./host/recipient.ts";
+export type { BodyTransform } from "./message/rewrite.ts";
+export type { DefaultTransports, Recipient, Transport } from "./host/recipient.ts";
 export { sameName, type StoredMessage } from "./message/message.ts";
 export type { Field } from "./message/header.ts";
 export { formatDate } from "./message/received.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
-import { type TraceEvent, replyLines } from "@mailhost/core";
+import { type TraceEvent, describeEdit, replyLines } from "@mailhost/core";
 import { greet, talkTo } from "../dialogue/memory.ts";
 import { proveCommand, prover, watcher, withOurs } from "../dialogue/watcher.ts";
 import { exitCodes, RunTimeError, UsageError } from "../exit.ts";
@@ -111,7 +111,15 @@ function show(event: TraceEvent): void {
   }
 }
 
-function showTap({ hook, plugin, version, milliseconds, outcome, edits }: Extract<TraceEvent, { type: "tap" }>): void {
+function showTap({
+  hook,
+  plugin,
+  version,
+  milliseconds,
+  outcome,
+  edits: done,
+}: Extract<TraceEvent, { type: "tap" }>): void {
+  const edits = done.map(describeEdit);
   const verdict =
     outcome.kind === "refused"
       ? paint("red", `refuses: ${replyLines(outcome.reply).join(" / ")}`)

@@ -82,10 +82,7 @@ async function probeOnce(
     if (event.type === "route") kind = transports?.get(event.transport)?.kind ?? "local";
     if (event.type !== "tap" || event.hook !== "rcpt") return;
     for (const edit of event.edits)
-      if (edit.startsWith("permit ")) {
-        const by = permits.get(edit.slice(7)) ?? new Set();
-        permits.set(edit.slice(7), by.add(event.plugin));
-      }
+      if (edit.kind === "permit") permits.set(edit.as, (permits.get(edit.as) ?? new Set()).add(event.plugin));
   };
   const { client, hangUp } = talkTo(server, { listener, peer }, { patience });
   try {

@@ -1,4 +1,5 @@
 import type { Credentials as Sent, Identity } from "../protocol/session.ts";
+import type { Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
 
 /** What AUTH sent, on its way to an identity. */
@@ -42,8 +43,8 @@ class CredentialsHandle extends Handle {
     if (this.alive) this.#identity ??= { ...identity };
   }
 
-  protected edits(): readonly string[] {
-    return this.#identity === undefined ? [] : [`identify ${this.#identity.name}`];
+  protected edits(): readonly Edit[] {
+    return this.#identity === undefined ? [] : [{ kind: "identify", identity: this.#identity.name }];
   }
 
   protected keep(): void {

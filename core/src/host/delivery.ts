@@ -1,6 +1,7 @@
 import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
 import type { Address } from "../protocol/address.ts";
 import type { StoredMessage } from "../message/message.ts";
+import type { Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
 import type { Opinion } from "./opinion.ts";
 
@@ -92,8 +93,8 @@ export class DeliveryHandle extends Handle implements Delivery {
     else this.#abort(staged);
   }
 
-  protected edits(): readonly string[] {
-    return this.#staged.map(() => "staged");
+  protected edits(): readonly Edit[] {
+    return this.#staged.map(() => ({ kind: "stage" }));
   }
 
   protected keep(): void {

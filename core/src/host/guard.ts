@@ -1,3 +1,4 @@
+import type { Edit } from "./edit.ts";
 import { Handle } from "./handle.ts";
 import { type Opinion, type Refusal, failure, isRefusal } from "./opinion.ts";
 import type { Call, Run } from "./run.ts";
@@ -125,7 +126,8 @@ function conclude<H, R extends readonly unknown[]>(
   verdict: Verdict,
 ): Refusal | undefined {
   const { run } = call;
-  const { refusal, failed } = verdict;
+  const { refusal } = verdict;
+  const failed = verdict.failed ?? unfinished(handle);
   const edits = handle instanceof Handle ? handle.settle(failed === undefined, run.traced) : [];
   if (failed === undefined) {
     if (run.traced) {
@@ -141,6 +143,10 @@ function conclude<H, R extends readonly unknown[]>(
   return ignored ? undefined : failure;
 }
 
+/** What it began and left is a failure: nobody would know whether it counts. */
+const unfinished = (handle: unknown): Verdict["failed"] =>
+  handle instanceof Handle && handle.unfinished !== undefined ? { error: new Error(handle.unfinished) } : undefined;
+
 function report({ plugin, hook, tap }: TapOwner, run: Run, error: unknown, ignored: boolean): void {
   const fields = { plugin, hook, tap, session: run.session.id, err: error };
   run.log.error(fields, `plugin ${plugin} failed in ${hook}: ${describe(error)}${ignored ? " (ignored)" : ""}`);
@@ -151,7 +157,7 @@ function traceTap<H, R extends readonly unknown[]>(
   call: Call<H, R>,
   started: number,
   outcome: TapOutcome,
-  edits: readonly string[],
+  edits: readonly Edit[],
 ): void {
   const milliseconds = performance.now() - started;
   call.run.trace({

@@ -1,3 +1,5 @@
+import type { Edit } from "./edit.ts";
+
 /**
  * What a tap holds of the thing it judges. What it does counts only once it settled in time without failing;
  * until then it is kept aside, and a handle that was given back does nothing more.
@@ -17,11 +19,16 @@ export abstract class Handle {
     return this.#borrower;
   }
 
-  /** Gives the handle back: keeps what was done, or forgets it. Returns what was done, in words, when `tell`. @internal */
-  settle(keep: boolean, tell: boolean): readonly string[] {
+  /** What the tap began and did not wait for: it has failed then. @internal */
+  get unfinished(): string | undefined {
+    return undefined;
+  }
+
+  /** Gives the handle back: keeps what was done, or forgets it. Returns what was done when `tell`. @internal */
+  settle(keep: boolean, tell: boolean): readonly Edit[] {
     if (!this.#alive) return none;
     this.#alive = false;
-    const edits = tell ? this.edits() : none;
+    const edits = tell && keep ? this.edits() : none;
     if (keep) this.keep();
     else this.forget();
     return edits;
@@ -32,12 +39,12 @@ export abstract class Handle {
     return this.#alive;
   }
 
-  protected abstract edits(): readonly string[];
+  protected abstract edits(): readonly Edit[];
   protected abstract keep(): void;
   protected abstract forget(): void;
 }
 
-const none: readonly string[] = [];
+const none: readonly Edit[] = [];
 
 /** Lends handles: one that serves all sync taps in turn, a new one for each async tap. */
 export interface Lender<H> {

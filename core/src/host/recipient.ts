@@ -2,6 +2,7 @@ import { formatAddress } from "../protocol/address.ts";
 import type { Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
 import type { AcceptedRecipient, ForwardPath, Route, TransportKind } from "../protocol/session.ts";
+import { describeRoute, type Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
 
 /** A forward-path on its way to acceptance. Somebody must permit it, somebody must route it. */
@@ -77,10 +78,10 @@ export class RecipientHandle extends Handle implements Recipient {
     if (this.alive) this.#routes.push({ transport: route.transport, nexthop: route.nexthop });
   }
 
-  protected edits(): readonly string[] {
+  protected edits(): readonly Edit[] {
     return [
-      ...this.#permits.map((kind) => `permit ${kind}`),
-      ...this.#routes.map((route) => `route to ${describeRoute(route)}`),
+      ...this.#permits.map((as): Edit => ({ kind: "permit", as })),
+      ...this.#routes.map(({ transport, nexthop }): Edit => ({ kind: "route", transport, nexthop })),
     ];
   }
 
@@ -95,9 +96,6 @@ export class RecipientHandle extends Handle implements Recipient {
     if (this.#routes.length > 0) this.#routes = [];
   }
 }
-
-export const describeRoute = (route: Route): string =>
-  route.nexthop === undefined ? route.transport : `${route.transport} (${route.nexthop})`;
 
 /** Where recipients go that nobody routed. Nothing is a default by being alone. */
 export interface DefaultTransports {

@@ -1,5 +1,6 @@
 import type { Reply } from "../protocol/reply.ts";
 import type { Session } from "../protocol/session.ts";
+import type { Edit } from "./edit.ts";
 
 /** The six hooks. */
 export type HookName = "connect" | "ehlo" | "auth" | "rcpt" | "data" | "queue";
@@ -32,8 +33,8 @@ export type TraceEvent = { readonly at: number; readonly session: Session } & (
       readonly tap: string;
       readonly milliseconds: number;
       readonly outcome: TapOutcome;
-      /** What the tap did to its arguments, in words: `permit local`, `add field X-Spam`. */
-      readonly edits: readonly string[];
+      /** What the tap did to its argument, as far as it counts. */
+      readonly edits: readonly Edit[];
       readonly transaction: string | undefined;
     }
   | {

@@ -1,5 +1,6 @@
 import { asciiLower, encodeUtf8, joinOctets } from "../protocol/octets.ts";
 import type { Field } from "./header.ts";
+import { type BodyTransform, writeTransformed } from "./rewrite.ts";
 import type { Spool } from "./spool.ts";
 
 /** A received message: CRLF line ends, dots unstuffed. Reading is possible any number of times. */
@@ -41,8 +42,9 @@ export class Message implements StoredMessage {
   readonly #received: readonly Field[];
   readonly #headerOctets: number;
   readonly #spool: Spool;
-
   readonly #separated: boolean;
+  /** What stands in place of the received body. */
+  #body: Spool | undefined;
 
   /** `separated`: the empty line stands behind the header section. */
   constructor(spool: Spool, fields: readonly Field[], originalHeaderOctets: number, separated: boolean) {
@@ -58,7 +60,8 @@ export class Message implements StoredMessage {
   }
 
   get octets(): number {
-    return joinOctets(this.#head()).length + this.#spool.octets - this.#bodyStart;
+    const rest = this.#body?.octets ?? this.#spool.octets - this.#bodyStart;
+    return joinOctets(this.#head()).length + rest;
   }
 
   /** On top of everything there is. */
@@ -86,24 +89,53 @@ export class Message implements StoredMessage {
     else this.add(field);
   }
 
-  /** Untouched header: the received octets stand for themselves, byte for byte. */
+  /** The body as it stands, without the empty line before it. */
+  openBody(): AsyncGenerator<Uint8Array> {
+    return this.#body?.read() ?? this.#spool.read(this.#headerOctets + (this.#separated ? crlf.length : 0));
+  }
+
+  /**
+   * What a transform makes of a body, kept aside: `putBody` puts it in place, or dispose of it.
+   * `mayGoOn` throws when nobody wants it any more. Rejects with what the transform or the file system said no with.
+   */
+  async transformBody(transform: BodyTransform, body: AsyncIterable<Uint8Array>, mayGoOn: () => void): Promise<Spool> {
+    const written = this.#spool.another();
+    try {
+      await writeTransformed(transform(body), written, mayGoOn);
+      return written;
+    } catch (error) {
+      await written.dispose();
+      throw error;
+    }
+  }
+
+  putBody(body: Spool): void {
+    void this.#body?.dispose();
+    this.#body = body;
+  }
+
+  /** Untouched: the received octets stand for themselves, byte for byte. */
+  get #touched(): boolean {
+    return this.#original !== this.#received || this.#body !== undefined;
+  }
+
   get #bodyStart(): number {
-    return this.#original === this.#received ? 0 : this.#headerOctets;
+    return this.#touched ? this.#headerOctets : 0;
   }
 
   #head(): Uint8Array[] {
-    const touched = this.#original !== this.#received;
     const head = this.#added.map((field) => field.raw);
-    if (touched) head.push(...this.#original.map((field) => field.raw));
+    if (this.#touched) head.push(...this.#original.map((field) => field.raw));
+    if (this.#body !== undefined) head.push(crlf);
     // Text that is no header must not join the fields above it
-    if (head.length > 0 && !this.#separated && (touched || this.#received.length === 0)) head.push(crlf);
+    else if (head.length > 0 && !this.#separated && (this.#touched || this.#received.length === 0)) head.push(crlf);
     return head;
   }
 
   async *open(): AsyncGenerator<Uint8Array> {
     const head = joinOctets(this.#head());
     if (head.length > 0) yield head;
-    yield* this.#spool.read(this.#bodyStart);
+    yield* this.#body?.read() ?? this.#spool.read(this.#bodyStart);
   }
 
   async bytes(): Promise<Uint8Array> {
@@ -113,7 +145,7 @@ export class Message implements StoredMessage {
   }
 
   /** Frees memory and file. Readings under way finish first. */
-  dispose(): Promise<void> {
-    return this.#spool.dispose();
+  async dispose(): Promise<void> {
+    await Promise.all([this.#spool.dispose(), this.#body?.dispose()]);
   }
 }

@@ -42,6 +42,11 @@ export class Spool {
     this.#place = place;
   }
 
+  /** An empty one at the same place. */
+  another(): Spool {
+    return new Spool(this.#place);
+  }
+
   get octets(): number {
     return this.#written + this.#held;
   }

@@ -1,6 +1,7 @@
 import { makeNetworks, systemClock } from "@mailhost/core";
 import { afterEach, expect, test, vi } from "vitest";
-import { RecipientCase, describeRoute } from "../../src/host/recipient.ts";
+import { describeRoute } from "../../src/host/edit.ts";
+import { RecipientCase } from "../../src/host/recipient.ts";
 import { consoleLog, longestWait, steadyLog, systemResolver } from "../../src/host/services.ts";
 import { parseAddress } from "../../src/protocol/address.ts";
 

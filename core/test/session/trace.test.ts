@@ -1,4 +1,4 @@
-import { type TraceEvent, disconnect, reject } from "@mailhost/core";
+import { type TraceEvent, describeEdit, disconnect, reject } from "@mailhost/core";
 import { TestClock, sink } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import { base64, upgrading, words } from "../support/auth.ts";
@@ -54,7 +54,9 @@ describe("a watcher", () => {
       expect.stringMatching(/^S: 250 2\.0\.0 Ok: queued as /),
     ]);
     const taps = events.flatMap((event) =>
-      event.type === "tap" ? [[event.hook, event.plugin, event.tap, event.outcome.kind, event.edits.join(", ")]] : [],
+      event.type === "tap"
+        ? [[event.hook, event.plugin, event.tap, event.outcome.kind, event.edits.map(describeEdit).join(", ")]]
+        : [],
     );
     expect(taps).toEqual([
       ["ehlo", "judge", "later", "silent", ""],
@@ -214,7 +216,7 @@ describe("secrets", () => {
     say("EHLO client.test", `AUTH XWORD ${secret}`);
     await hear(9);
     expect(events.find((event) => event.type === "tap" && event.hook === "auth")).toMatchObject({
-      edits: ["identify jane"],
+      edits: [{ kind: "identify", identity: "jane" }],
     });
   });
 });

@@ -1,4 +1,4 @@
-import { type Session, type TraceEvent, replyLines } from "@mailhost/core";
+import { type Session, type TraceEvent, describeEdit, replyLines } from "@mailhost/core";
 import { BodyPart, type BodyShown } from "./body-part.ts";
 import { type Criteria, Gate, Room } from "./filter.ts";
 import { type DumpRecord, type RecordFacts, makeRecord } from "./records.ts";
@@ -88,7 +88,16 @@ function factsOf(event: Exclude<TraceEvent, BodyEvent>): RecordFacts {
       return { type, protocol: event.protocol, cipher: event.cipher };
     case "tap": {
       const { hook, plugin, version, tap, milliseconds, outcome, edits, transaction } = event;
-      const facts = { type, hook, plugin, version, tap, milliseconds, outcome, edits } as const;
+      const facts = {
+        type,
+        hook,
+        plugin,
+        version,
+        tap,
+        milliseconds,
+        outcome,
+        edits: edits.map(describeEdit),
+      } as const;
       return transaction === undefined ? facts : { ...facts, transaction };
     }
     case "route": {
