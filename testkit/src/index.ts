@@ -1,6 +1,8 @@
-export { Client, client, type ClientOptions } from "./client.ts";
+export { Client, client, type ClientOptions, type Letter, type SpeakerOptions } from "./client.ts";
+export { host, TestHost, type HostOptions, type LogLine } from "./host.ts";
 export { transcript, TranscriptError, type TranscriptOptions, type Way } from "./transcript.ts";
 export { readScript, inGroups, type ScriptLine } from "./script.ts";
 export { sink, type SinkOptions, type SunkMessage } from "./sink.ts";
 export { TestClock } from "./clock.ts";
 export { MemoryWire } from "./wire.ts";
+export { TestResolver, type DnsFailure, type DnsQuery, type DnsRecords, type DnsType } from "./resolver.ts";

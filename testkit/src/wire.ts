@@ -8,15 +8,26 @@ export class MemoryWire implements Wire {
   /** Every write, as text: one entry per write. */
   readonly writes: string[] = [];
   ended = false;
+  /** The server reads no more for now. */
   paused = false;
-  /** What `write` answers: false plays a client that does not read. */
-  reads = true;
+  #reads = true;
   #rest = "";
   #engine: Engine | undefined;
   #changed: (() => void)[] = [];
 
   attach(engine: Engine): void {
     this.#engine = engine;
+  }
+
+  /** What `write` answers: false plays a client that does not read, true again one that has caught up. */
+  get reads(): boolean {
+    return this.#reads;
+  }
+
+  set reads(reads: boolean) {
+    const again = reads && !this.#reads;
+    this.#reads = reads;
+    if (again) this.#engine?.drained();
   }
 
   write(octets: Uint8Array): boolean {
@@ -26,7 +37,7 @@ export class MemoryWire implements Wire {
     this.#rest = lines.pop() ?? "";
     this.lines.push(...lines);
     this.#wake();
-    return this.reads;
+    return this.#reads;
   }
 
   end(): void {
@@ -36,10 +47,12 @@ export class MemoryWire implements Wire {
 
   pause(): void {
     this.paused = true;
+    this.#wake();
   }
 
   resume(): void {
     this.paused = false;
+    this.#wake();
   }
 
   upgrade(_upgrade: Upgrade): void {
@@ -47,7 +60,7 @@ export class MemoryWire implements Wire {
     queueMicrotask(() => this.#engine?.secured(tls));
   }
 
-  /** Resolves when something was written or the connection closed, or after `milliseconds`. */
+  /** Resolves when something was written, the server paused, read on or closed, or after `milliseconds`. */
   changed(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
