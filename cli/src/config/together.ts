@@ -1,6 +1,12 @@
 import type { Problem, ProblemCode } from "@mailhost/core";
 
-const consequences: readonly ProblemCode[] = ["NO_HANDLER", "NO_TLS", "UNKNOWN_ORDER", "MISSING_REQUIREMENT"];
+const consequences: readonly ProblemCode[] = [
+  "NO_HANDLER",
+  "NO_VERIFIER",
+  "NO_TLS",
+  "UNKNOWN_ORDER",
+  "MISSING_REQUIREMENT",
+];
 
 /** Without what is only said because a plugin could not be set up. */
 export function withoutConsequences(problems: readonly Problem[]): Problem[] {

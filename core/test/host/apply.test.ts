@@ -73,6 +73,9 @@ describe("apply", () => {
   });
 });
 
+/** Somebody has to judge what mechanisms are told. */
+const judge = plugin("judge", (host) => host.hooks.auth.tap("judge", () => undefined));
+
 describe("two owners", () => {
   const verb = row(
     ["ready"],
@@ -92,6 +95,7 @@ describe("two owners", () => {
   ])("of one %s are a problem that names both", async (what, extension) => {
     const plugins = [
       sink(),
+      judge,
       plugin("one", (host) => host.extend(extension)),
       plugin("two", (host) => host.extend(extension)),
     ];
@@ -119,7 +123,7 @@ describe("two owners", () => {
         permits: [{ kind: "local", what: "domain shop.test" }],
       }),
     );
-    const { server } = await open({ plugins: [sink(), all] });
+    const { server } = await open({ plugins: [sink(), all, judge] });
     const [generation] = server.generations;
     expect(generation?.plugins[1]?.provides).toEqual([
       "keyword XFOO",
@@ -136,6 +140,16 @@ describe("what no plugin can see alone", () => {
 
   test("nobody takes messages", async () => {
     expect(codes(await problemsOf({ plugins: [] }))).toEqual(["NO_HANDLER"]);
+  });
+
+  test("nobody judges what a mechanism is told", async () => {
+    const words = plugin("words", (host) =>
+      host.extend({ mechanisms: [{ name: "XFOO", start: () => ({ refuse: { code: 504, text: "x" } }) }] }),
+    );
+    expect(await problemsOf({ plugins: [sink(), words] })).toMatchObject([
+      { code: "NO_VERIFIER", what: "AUTH XFOO takes credentials that no plugin checks, so every login would fail" },
+    ]);
+    expect(await problemsOf({ plugins: [sink(), words, judge] })).toEqual([]);
   });
 
   test("a default that nobody provides, or of the other kind", async () => {

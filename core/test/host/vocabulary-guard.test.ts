@@ -18,7 +18,10 @@ function broken(extension: Extension) {
     name: "broken",
     version: "1.0.0",
     core: "^1.0.0",
-    apply: (host) => host.extend(extension),
+    apply(host) {
+      host.extend(extension);
+      host.hooks.auth.tap("broken", () => undefined);
+    },
   });
   return { messages, options: { plugins: [sink(), make()], log } };
 }
