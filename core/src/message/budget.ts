@@ -1,10 +1,10 @@
 /** Octets of bodies that may be held in memory by one server, all sessions together (P10). */
 export class MemoryBudget {
-  readonly #most: number;
+  readonly most: number;
   #taken = 0;
 
   constructor(octets: number) {
-    this.#most = octets;
+    this.most = octets;
   }
 
   get taken(): number {
@@ -13,7 +13,7 @@ export class MemoryBudget {
 
   /** Takes so many octets, or none and says false. */
   take(octets: number): boolean {
-    if (this.#taken + octets > this.#most) return false;
+    if (this.#taken + octets > this.most) return false;
     this.#taken += octets;
     return true;
   }

@@ -38,9 +38,10 @@ export class ConnectionCount {
 /** One listening socket, and the generation that new connections get. */
 export class Listener {
   generation: Generation;
+  /** Where bodies of new connections are kept. */
+  spool: SpoolPlace;
   readonly place: Place;
   readonly #server: Server;
-  readonly #spool: SpoolPlace;
   readonly #count: ConnectionCount;
   readonly #connections = new Set<Connection>();
   #refused = 0;
@@ -52,7 +53,7 @@ export class Listener {
   constructor(generation: Generation, place: Place, spool: SpoolPlace, count: ConnectionCount) {
     this.generation = generation;
     this.place = place;
-    this.#spool = spool;
+    this.spool = spool;
     this.#count = count;
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
   }
@@ -64,8 +65,9 @@ export class Listener {
       this.#server.once("error", reject);
       this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
         this.#server.off("error", reject);
-        const { log } = this.generation.services;
-        this.#server.on("error", (error) => log.error({ err: error }, `listener failed: ${error.message}`));
+        this.#server.on("error", (error) =>
+          this.generation.services.log.error({ err: error }, `listener failed: ${error.message}`),
+        );
         resolve();
       });
     });
@@ -102,7 +104,7 @@ export class Listener {
       this.#count.leave(address);
       over();
     });
-    const connection = new Connection(socket, generation, this.#spool, () => queueMicrotask(over));
+    const connection = new Connection(socket, generation, this.spool, () => queueMicrotask(over));
     this.#connections.add(connection);
   }
 
@@ -118,12 +120,21 @@ export class Listener {
   }
 
   /**
-   * No new connections from now on; resolves when the last one is over. Sessions get `milliseconds` to finish,
-   * counted from the last time it was called.
+   * No new connections from now on, and 421 for who is idle; resolves when the last one is over. Sessions get
+   * `milliseconds` to finish, counted from the last time this or `leave` was called.
    */
-  async close(milliseconds: number): Promise<void> {
-    if (this.#server.listening) this.#server.close();
+  close(milliseconds: number): Promise<void> {
     for (const { engine } of this.#connections) engine.drain();
+    return this.#shut(milliseconds);
+  }
+
+  /** As `close`, but nobody is told to go: open sessions end when their clients have done what they came for. */
+  leave(): Promise<void> {
+    return this.#shut(this.generation.timeouts.session);
+  }
+
+  async #shut(milliseconds: number): Promise<void> {
+    if (this.#server.listening) this.#server.close();
     if (this.#connections.size === 0) return;
     this.#closing ??= new Promise<void>((resolve) => (this.#emptied = resolve));
     clearTimeout(this.#stopping);

@@ -1,5 +1,6 @@
 import { buildGeneration } from "../host/build.ts";
 import type { Generation, Services } from "../host/generation.ts";
+import type { FailingPlugin } from "../host/health.ts";
 import { ConfigurationError, type Problem } from "../host/problems.ts";
 import { consoleLog, steadyLog, systemClock, systemResolver } from "../host/services.ts";
 import { SharedValues } from "../host/shared.ts";
@@ -47,7 +48,7 @@ export class Mailhost {
   readonly #retiring = new Set<Promise<void>>();
   /** Generations that wait for their last sessions. */
   readonly #leaving = new Set<Generation>();
-  readonly #spool: SpoolPlace;
+  #spool: SpoolPlace;
   #options: MailhostOptions;
   #force: readonly Force[] = [];
   #turn: Promise<void> = Promise.resolve();
@@ -55,17 +56,17 @@ export class Mailhost {
 
   constructor(options: MailhostOptions) {
     this.#options = options;
-    const { messageMemoryOctets, memoryOctets } = { ...defaultLimits, ...options.limits };
-    this.#spool = {
-      memoryOctets: messageMemoryOctets,
-      budget: new MemoryBudget(memoryOctets),
-      folder: spoolFolder(options),
-    };
+    this.#spool = spoolPlace(options);
   }
 
   /** One per listener, in order: hooks, plugins and options in force. Empty before `prepare` or `listen`. */
   get generations(): readonly Generation[] {
     return this.#force.map(({ generation }) => generation);
+  }
+
+  /** Plugins in force that keep failing: many failures within a minute, and no minute without one since. */
+  get failing(): readonly FailingPlugin[] {
+    return this.generations.flatMap(({ health }) => [...health.values()].flatMap((one) => one.failing ?? []));
   }
 
   get addresses(): readonly ListeningAddress[] {
@@ -99,7 +100,7 @@ export class Mailhost {
     }
     await this.prepare();
     try {
-      await this.#inTurn(() => this.#open(this.#force));
+      await this.#inTurn(() => this.#open(this.#force, this.#spool));
     } catch (error) {
       await this.close();
       throw error;
@@ -128,15 +129,17 @@ export class Mailhost {
   async #putInForce(options: MailhostOptions): Promise<void> {
     const before = this.#force;
     const next = await this.#build(options);
+    const spool = spoolPlace(options, this.#spool);
     const listening = this.#listeners.size > 0;
     try {
-      if (listening) await this.#open(next);
+      if (listening) await this.#open(next, spool);
     } catch (error) {
       await this.#retire(next);
       throw error;
     }
     this.#options = options;
     this.#force = next;
+    this.#spool = spool;
     void this.#retire(before);
   }
 
@@ -170,6 +173,16 @@ export class Mailhost {
   close(): Promise<void> {
     this.#closed ??= this.#closeAll();
     return this.#closed;
+  }
+
+  /**
+   * Another process listens in this one's place: no new connections, open sessions go on until their clients are done,
+   * at most `timeouts.session`, then all is closed. `close` ends the wait.
+   */
+  async handOver(): Promise<void> {
+    await this.#inTurn(async () => this.#listenOn(new Map()));
+    await Promise.all(this.#retiring);
+    await this.close();
   }
 
   async #closeAll(): Promise<void> {
@@ -206,7 +219,7 @@ export class Mailhost {
    * Sockets that stay get the new generation, whatever their listener is called now; new ones are opened first,
    * so an error leaves all as it was; the rest are left.
    */
-  async #open(force: readonly Force[]): Promise<void> {
+  async #open(force: readonly Force[], spool: SpoolPlace): Promise<void> {
     const next = new Map<string, Listener>();
     const opened: Listener[] = [];
     for (const {
@@ -215,7 +228,7 @@ export class Mailhost {
     } of force) {
       const { name } = blueprint.listener;
       const staying = this.#staying(name, place, next);
-      const listener = staying ?? new Listener(generation, place, this.#spool, this.#count);
+      const listener = staying ?? new Listener(generation, place, spool, this.#count);
       next.set(name, listener);
       if (staying !== undefined) continue;
       try {
@@ -231,13 +244,19 @@ export class Mailhost {
       generation,
     } of force) {
       const listener = next.get(blueprint.listener.name);
-      if (listener !== undefined) listener.generation = generation;
+      if (listener === undefined) continue;
+      listener.generation = generation;
+      listener.spool = spool;
     }
+    this.#listenOn(next);
+  }
+
+  /** What listened so far and does not any more is left. */
+  #listenOn(next: ReadonlyMap<string, Listener>): void {
     const before = this.#listeners;
     this.#listeners = next;
     const stayed = new Set(next.values());
-    for (const listener of before.values())
-      if (!stayed.has(listener)) this.#leave(listener, listener.generation.timeouts.session);
+    for (const listener of before.values()) if (!stayed.has(listener)) this.#leave(listener);
   }
 
   /** What listens at that place already, and is taken by no other name. Port 0 is a place only together with its name. */
@@ -256,9 +275,9 @@ export class Mailhost {
     return undefined;
   }
 
-  #leave(listener: Listener, milliseconds: number): void {
+  #leave(listener: Listener): void {
     this.#left.add(listener);
-    this.#retireLater(listener.close(milliseconds).finally(() => this.#left.delete(listener)));
+    this.#retireLater(listener.leave().finally(() => this.#left.delete(listener)));
   }
 
   #retire(force: readonly Force[]): Promise<void> {
@@ -280,6 +299,13 @@ export class Mailhost {
 
 /** A server from its options. Nothing happens before `listen` or `prepare`. */
 export const mailhost = (options: MailhostOptions): Mailhost => new Mailhost(options);
+
+/** Sessions that go on share the memory of one budget with those to come, unless it changed. */
+function spoolPlace(options: MailhostOptions, before?: SpoolPlace): SpoolPlace {
+  const { messageMemoryOctets, memoryOctets } = { ...defaultLimits, ...options.limits };
+  const budget = before?.budget.most === memoryOctets ? before.budget : new MemoryBudget(memoryOctets);
+  return { memoryOctets: messageMemoryOctets, budget, folder: spoolFolder(options) };
+}
 
 const servicesOf = (options: MailhostOptions): Services => ({
   log: steadyLog(options.log ?? consoleLog),

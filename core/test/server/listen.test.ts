@@ -111,14 +111,46 @@ describe("reload", () => {
     expect(await old.hear(1)).toEqual(["250 old.example"]);
   });
 
-  test("a listener that is no longer named closes, a new one opens", async () => {
+  test("a listener that is no longer named closes, a new one opens, and open sessions go on", async () => {
     const { server, port } = await listening(options("old.example"));
     const old = connect(port);
     await old.hear(1);
     await server.reload(options("new.example", { listeners: [{ ...local, name: "fresh" }] }));
     expect(server.addresses.map(({ listener }) => listener)).toEqual(["fresh"]);
     expect(await connect(server.addresses[0]?.port ?? 0).hear(1)).toEqual(["220 new.example ESMTP"]);
-    expect(await old.hear(1)).toEqual(["421 4.3.2 Service shutting down, try again later"]);
+    old.say("HELO client.test", "QUIT");
+    expect(await old.hear(2)).toEqual(["250 old.example", "221 2.0.0 Bye"]);
+    const refused = connect(port);
+    await refused.closed;
+    expect(await refused.hear(1)).toEqual([]);
+  });
+
+  test("a session on a listener that was left ends with its time", async () => {
+    const { server, port } = await listening(options("old.example", { timeouts: { session: 50 } }));
+    const old = connect(port);
+    await old.hear(1);
+    await server.reload(options("new.example", { listeners: [{ ...local, name: "fresh" }] }));
+    expect(await old.hear(1)).toEqual([expect.stringMatching(/^421 4\./)]);
+  });
+
+  test("the folder for large bodies and the memory for all are new too, for new connections", async () => {
+    const log = recorder();
+    const keeps = (spool: string) =>
+      options("mx.example", { spool, log, limits: { memoryOctets: spool === "/dev/null" ? 0 : 1024 * 1024 } });
+    const { server, port } = await listening(keeps("/tmp"));
+    const deliver = async (): Promise<string | undefined> => {
+      const caller = connect(port);
+      const body = Array.from({ length: 400 }, () => "x".repeat(70));
+      caller.say("HELO client.test", "MAIL FROM:<>", "RCPT TO:<joe@example.com>", "DATA");
+      await caller.hear(5);
+      caller.say(...body, ".");
+      return (await caller.hear(1)).at(-1);
+    };
+    expect(await deliver()).toMatch(/^250 2/);
+    await server.reload(keeps("/dev/null"));
+    expect(await deliver()).toMatch(/^4\d\d 4/); // there is no folder to spool to
+    await server.reload(keeps("/tmp"));
+    expect(await deliver()).toMatch(/^250 2/);
   });
 
   test("a listener of the same name may move", async () => {
@@ -176,6 +208,43 @@ describe("reloads", () => {
       diary.filter((line) => line.startsWith("close")).length,
     );
     expect(server.addresses).toEqual([]);
+  });
+});
+
+describe("handing over", () => {
+  test("takes no new connections, waits for open sessions and closes what plugins opened", async () => {
+    const diary: string[] = [];
+    const notes = plugin("notes", (host) => host.onClose(() => void diary.push("closed")));
+    const { server, port } = await listening({ plugins: [sink(), notes] });
+    const caller = connect(port);
+    await caller.hear(1);
+    const over = server.handOver();
+    await expect.poll(() => server.addresses).toEqual([]);
+    const refused = connect(port);
+    await refused.closed;
+    expect(await refused.hear(1)).toEqual([]);
+    caller.say("HELO client.test", "MAIL FROM:<>", "RCPT TO:<joe@example.com>", "DATA");
+    await caller.hear(4);
+    caller.say("late", ".");
+    expect(await caller.hear(1)).toEqual([expect.stringMatching(/^250 2\.0\.0/)]);
+    expect(diary).toEqual([]);
+    caller.say("QUIT");
+    await over;
+    expect(diary).toEqual(["closed"]);
+    await expect(server.reload({ plugins: [sink()] })).rejects.toThrow("the server is closed");
+  });
+
+  test("is over at once when nobody is there, and close cuts it short", async () => {
+    const { server: idle } = await listening({ plugins: [sink()] });
+    await idle.handOver();
+    const { server, port } = await listening({ plugins: [sink()] });
+    const caller = connect(port);
+    await caller.hear(1);
+    const over = server.handOver();
+    await expect.poll(() => server.addresses).toEqual([]);
+    await server.close();
+    await over;
+    expect(await caller.hear(1)).toEqual(["421 4.3.2 Service shutting down, try again later"]);
   });
 });
 
