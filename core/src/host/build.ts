@@ -1,10 +1,11 @@
 import type { BareLineEnds } from "../protocol/body.ts";
 import { checkManifests, checkWhole, standing, unknownNames } from "./checks.ts";
 import { Facade, type NotedTap, insertWatcher } from "./facade.ts";
-import { Generation, type PlannedTap, type Services, runClosers } from "./generation.ts";
+import { Generation, type PlannedPlugin, type PlannedTap, type Services, runClosers } from "./generation.ts";
 import { describe } from "./guard.ts";
 import { type Hooks, makeHooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
+import { requirements } from "./manifest.ts";
 import { checkOptions } from "./options.ts";
 import { orderTaps } from "./order.ts";
 import type { Host, ListenerInfo, Plugin } from "./plugin.ts";
@@ -27,6 +28,7 @@ export interface Blueprint {
 
 interface Applied {
   readonly plugin: Plugin;
+  readonly where: string;
   readonly facade: Facade;
   readonly provides: string[];
 }
@@ -40,18 +42,19 @@ export async function buildGeneration(
   services: Services,
   shared: SharedValues,
 ): Promise<Generation> {
-  const problems: Problem[] = checkManifests(blueprint);
+  const { problems, unreadable } = checkManifests(blueprint);
   const vocabulary = new Vocabulary(blueprint.limits.messageOctets, services.log);
   const closers: (() => void | Promise<void>)[] = [];
   const applied: Applied[] = [];
-  let complete = true;
+  let complete = unreadable.size === 0;
   for (const { plugin, where } of blueprint.plugins) {
+    if (unreadable.has(plugin)) continue;
     const checked = await checkOptions(plugin, where);
     problems.push(...checked.problems);
     complete &&= checked.problems.length === 0;
     if (checked.problems.length > 0) continue;
     const facade = new Facade(plugin, blueprint.timeouts);
-    const one: Applied = { plugin, facade, provides: [] };
+    const one: Applied = { plugin, where, facade, provides: [] };
     applied.push(one);
     try {
       const host = makeHost(blueprint, services, shared, vocabulary, closers, one);
@@ -74,11 +77,25 @@ export async function buildGeneration(
     await runClosers(closers, services.log);
     throw new ConfigurationError(problems);
   }
-  const plugins = applied.map(({ plugin: { name, definition }, provides }) => {
-    const { version, core } = definition;
-    return { name, package: definition.name, version, core, provides };
-  });
+  const plugins = applied.map(manifestOf);
   return new Generation({ ...blueprint, hooks, vocabulary, services, taps, plugins, closers });
+}
+
+function manifestOf({ plugin: { name, definition }, where, facade, provides }: Applied): PlannedPlugin {
+  const { version, core, requires, before = [], after = [], options } = definition;
+  return {
+    name,
+    package: definition.name,
+    version,
+    where,
+    core,
+    requires: Object.fromEntries(requirements(requires)),
+    before,
+    after,
+    options: options?.keys,
+    provides,
+    watches: facade.watchers.length > 0,
+  };
 }
 
 function makeHost(
@@ -102,8 +119,12 @@ function makeHost(
       provides.push(
         ...Object.keys(extension.keywords ?? {}).map((name) => `keyword ${name}`),
         ...Object.keys(extension.verbs ?? {}).map((name) => `verb ${name}`),
+        ...Object.keys(extension.mailParameters ?? {}).map((name) => `MAIL parameter ${name}`),
+        ...Object.keys(extension.rcptParameters ?? {}).map((name) => `RCPT parameter ${name}`),
         ...(extension.mechanisms ?? []).map(({ name }) => `mechanism ${name}`),
         ...(extension.transports ?? []).map(({ name = plugin.name, kind }) => `${kind} transport ${name}`),
+        ...(extension.gate === undefined ? [] : ["gate before every command"]),
+        ...(extension.preamble === undefined ? [] : ["preamble before the greeting"]),
       );
     },
     onClose: (close) => void closers.push(close),
@@ -150,10 +171,10 @@ function sealHooks(
     for (const tap of some) problems.push(...unknownNames(tap, present));
     const { ordered, problems: cycles } = orderTaps(some, label);
     problems.push(...cycles);
-    for (const { insert, owner, kind, stage, why } of ordered) {
+    for (const { insert, owner, kind, stage, before, after, why } of ordered) {
       insert(into as never);
       const { plugin, version, tap, onFailure } = owner;
-      planned.push({ hook: label, plugin, version, tap, kind, stage, onFailure, why });
+      planned.push({ hook: label, plugin, version, tap, kind, stage, onFailure, before, after, why });
     }
   };
   for (const hook of judging)

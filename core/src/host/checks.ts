@@ -1,46 +1,53 @@
 import semver from "semver";
 import type { Blueprint } from "./build.ts";
 import { type NotedTap, requiredNames } from "./facade.ts";
+import { accepts, requirements, unreadable } from "./manifest.ts";
 import type { Plugin } from "./plugin.ts";
 import { type Problem, nearest } from "./problems.ts";
 import { coreVersion } from "./version.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** What the manifests alone tell: names, versions, requirements. */
-export function checkManifests({ plugins }: Blueprint): Problem[] {
+/** What the manifests alone tell: names, versions, requirements. One that cannot be read is looked at no further. */
+export function checkManifests({ plugins }: Blueprint): { problems: Problem[]; unreadable: Set<Plugin> } {
   const problems: Problem[] = [];
-  const present = new Map<string, Plugin>();
+  const present = new Map<string, Stands>();
+  const broken = new Set<Plugin>();
   for (const { plugin, where } of plugins) {
-    const { name, definition } = plugin;
-    if (present.has(name))
+    const unread = unreadable(plugin, where);
+    problems.push(...unread);
+    if (unread.length > 0) broken.add(plugin);
+    if (present.has(plugin.name))
       problems.push({
         code: "DUPLICATE_NAME",
         where,
-        what: `plugin ${name} stands twice on this listener`,
+        what: `plugin ${plugin.name} stands twice on this listener`,
         mend: "Give one of them another name with `as`.",
       });
-    present.set(name, plugin);
-    if (!semver.satisfies(coreVersion, definition.core, { includePrerelease: true }))
-      problems.push({
-        code: "CORE_VERSION",
-        where,
-        what: `plugin ${name} ${definition.version} wants @mailhost/core ${definition.core}, have ${coreVersion}`,
-        mend: `Run: npm install ${definition.name}@latest, or install the core it wants.`,
-      });
+    present.set(plugin.name, { plugin, where });
+    if (unread.length === 0) problems.push(...checkCore(plugin, where));
   }
-  const byPackage = (wanted: string): Plugin | undefined =>
-    present.get(wanted) ?? [...present.values()].find(({ definition }) => definition.name === wanted);
-  for (const { plugin, where } of plugins) problems.push(...checkRequirements(plugin, where, byPackage));
-  return problems;
+  const byPackage = (wanted: string): Stands | undefined =>
+    present.get(wanted) ?? [...present.values()].find(({ plugin }) => plugin.definition.name === wanted);
+  for (const { plugin, where } of plugins)
+    if (!broken.has(plugin)) problems.push(...checkRequirements(plugin, where, byPackage));
+  return { problems, unreadable: broken };
 }
 
-function checkRequirements(plugin: Plugin, where: string, find: (name: string) => Plugin | undefined): Problem[] {
-  const { requires } = plugin.definition;
-  const ranges: Readonly<Record<string, string>> =
-    requires === undefined || Array.isArray(requires) ? {} : (requires as Readonly<Record<string, string>>);
-  return requiredNames(requires).flatMap((wanted): Problem[] => {
+type Stands = Blueprint["plugins"][number];
+
+function checkCore({ name, definition: { name: own, version, core } }: Plugin, where: string): Problem[] {
+  if (accepts(core, coreVersion)) return [];
+  // A prerelease comes before its release: the range of an author who means it says so
+  const release = coreVersion.split("-")[0] ?? "";
+  const early = release !== coreVersion && accepts(core, release) ? `, which comes before ${release}` : "";
+  const what = `plugin ${name} ${version} wants @mailhost/core ${core}, have ${coreVersion}${early}`;
+  const mend = `Update ${own}, or install the core it wants: npm install @mailhost/core@"${core}"`;
+  return [{ code: "CORE_VERSION", where, what, mend, update: { where, range: "latest" } }];
+}
+
+function checkRequirements(plugin: Plugin, where: string, find: (name: string) => Stands | undefined): Problem[] {
+  return requirements(plugin.definition.requires).flatMap(([wanted, range]): Problem[] => {
     const found = find(wanted);
-    const range = ranges[wanted];
     if (found === undefined)
       return [
         {
@@ -50,26 +57,30 @@ function checkRequirements(plugin: Plugin, where: string, find: (name: string) =
           mend: `Add ${wanted} to plugins.`,
         },
       ];
-    if (range !== undefined && !semver.satisfies(found.definition.version, range, { includePrerelease: true }))
-      return [
-        {
-          code: "MISSING_REQUIREMENT",
-          where,
-          what: `plugin ${plugin.name} wants ${wanted} ${range}, have ${found.definition.version}`,
-          mend: `Run: npm install ${wanted}@"${range}".`,
-        },
-      ];
-    return [];
+    const { version } = found.plugin.definition;
+    // A version that cannot be read is a problem of its own
+    if (semver.valid(version) === null || accepts(range, version)) return [];
+    return [
+      {
+        code: "MISSING_REQUIREMENT",
+        where,
+        what: `plugin ${plugin.name} wants ${wanted} ${range}, have ${version}`,
+        mend: `Install ${wanted} ${range}.`,
+        update: { where: found.where, range },
+      },
+    ];
   });
 }
 
 /** Plugins are asked for by the name they stand under, or by their own when they stand under another. */
-export const standing = (names: readonly string[], present: readonly Plugin[]): string[] =>
-  names.flatMap((name) => {
+export function standing(names: readonly string[], present: readonly Plugin[]): string[] {
+  const found = names.flatMap((name) => {
     if (present.some((plugin) => plugin.name === name)) return [name];
     const others = present.filter(({ definition }) => definition.name === name).map((plugin) => plugin.name);
     return others.length === 0 ? [name] : others;
   });
+  return [...new Set(found)];
+}
 
 export function unknownNames(tap: NotedTap, present: readonly Plugin[]): Problem[] {
   const names = present.map(({ name }) => name);

@@ -15,17 +15,32 @@ export interface PlannedTap {
   readonly kind: "sync" | "async" | "promise";
   readonly stage: string;
   readonly onFailure: string;
+  /** Plugins that must come later or earlier, by the names they stand under. What is required comes earlier too. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
   /** Why it stands where it stands. */
   readonly why: string;
 }
 
-/** A plugin in force, for `mailhost plugins`. */
+/** A plugin in force and what its manifest says, for `mailhost plugins`. */
 export interface PlannedPlugin {
   readonly name: string;
+  /** Name in its manifest: `name` may be its `as`. */
   readonly package: string;
   readonly version: string;
+  /** Path it is configured at: `plugins[0]`. */
+  readonly where: string;
+  /** semver range of core. */
   readonly core: string;
+  /** Plugins it requires, each with its range; `*` is any. */
+  readonly requires: Readonly<Record<string, string>>;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  /** Names of its options; undefined when it checks none. */
+  readonly options: readonly string[] | undefined;
   readonly provides: readonly string[];
+  /** Whether it sees every dialogue (`trace`). */
+  readonly watches: boolean;
 }
 
 export interface Services {

@@ -6,11 +6,14 @@ export interface Problem {
   /** Path into the configuration: `listeners[1].plugins[0].options.root`. */
   readonly where: string;
   readonly mend: string;
+  /** Which package another version of would mend it: where its plugin is configured, and the versions wanted. */
+  readonly update?: { readonly where: string; readonly range: string };
 }
 
 export type ProblemCode =
   | "UNKNOWN_PLUGIN"
   | "BAD_PLUGIN"
+  | "BAD_MANIFEST"
   | "CORE_VERSION"
   | "MISSING_REQUIREMENT"
   | "UNKNOWN_OPTION"

@@ -1,6 +1,8 @@
 import { type PluginDefinition, coreVersion, definePlugin, isPlugin, isPluginFactory } from "@mailhost/core";
 import { sink } from "@mailhost/testkit";
+import * as v from "valibot";
 import { describe, expect, test } from "vitest";
+import { accepts } from "../../src/host/manifest.ts";
 import { open } from "../support/dialogue.ts";
 import { codes, problemsOf } from "../support/problems.ts";
 
@@ -12,13 +14,88 @@ describe("the version of core", () => {
     expect(await problemsOf({ plugins: [sink(), make({ core })()] })).toEqual([]);
   });
 
-  test.each(["^2.0.0", "<1.0.0", "no range"])("%s does not", async (core) => {
+  test.each(["^2.0.0", "<1.0.0"])("%s does not", async (core) => {
     const problems = await problemsOf({ plugins: [sink(), make({ core })()] });
     expect(codes(problems)).toEqual(["CORE_VERSION"]);
     expect(problems[0]).toMatchObject({
       where: "plugins[1]",
       what: `plugin one 1.2.3 wants @mailhost/core ${core}, have ${coreVersion}`,
+      mend: `Update one, or install the core it wants: npm install @mailhost/core@"${core}"`,
+      update: { where: "plugins[1]", range: "latest" },
     });
+  });
+});
+
+describe("a prerelease comes before its release and behind the one before", () => {
+  test.each([
+    ["^1.0.0", "1.1.0-rc.1", true],
+    ["^1.1.0", "1.1.0-rc.1", false],
+    ["^1.1.0-rc.1", "1.1.0-rc.1", true],
+    ["^1.1.0-rc.1", "1.1.0-rc.2", true],
+    ["^1.1.0-rc.2", "1.1.0-rc.1", false],
+    ["^1.1.0-rc.1", "1.1.0", true],
+    ["^1.1.0-rc.1", "1.2.0-rc.1", true],
+    ["^1.0.0", "2.0.0-rc.1", false],
+    ["^2.0.0", "2.0.0-rc.1", false],
+    ["^2.0.0-0", "2.0.0-rc.1", true],
+    [">=1", "2.0.0-rc.1", true],
+    ["*", "1.0.0-rc.1", true],
+  ])("%s takes %s: %s", (range, version, taken) => {
+    expect(accepts(range, version)).toBe(taken);
+  });
+
+  test("among plugins too", async () => {
+    const early = make({ version: "1.1.0-rc.1" })();
+    const wants = (range: string) => make({ name: "asking", requires: { one: range } })();
+    expect(await problemsOf({ plugins: [sink(), early, wants("^1.0.0")] })).toEqual([]);
+    expect(await problemsOf({ plugins: [sink(), early, wants("^1.1.0")] })).toMatchObject([
+      { code: "MISSING_REQUIREMENT", what: "plugin asking wants one ^1.1.0, have 1.1.0-rc.1" },
+    ]);
+  });
+});
+
+describe("a manifest that cannot be read", () => {
+  // What the compiler does not let TypeScript say
+  const untyped = (parts: object) => make(parts as Partial<PluginDefinition<Record<string, never>>>);
+
+  test.each<[object, string]>([
+    [{ core: "no range" }, 'core "no range" is no range of versions'],
+    [{ core: undefined }, "core (nothing) is no range of versions"],
+    [{ version: "1.0" }, 'version "1.0" is none'],
+    [{ version: undefined }, "version (nothing) is none"],
+    [{ requires: { sink: "one or two" } }, 'requires "one or two" of sink, which is no range of versions'],
+    [{ requires: { sink: 1 } }, "requires 1 of sink, which is no range of versions"],
+    [{ requires: "sink" }, "requires is no list of names"],
+    [{ before: "sink" }, "before is no list of names"],
+    [{ after: [1] }, "after is no list of names"],
+    [{ onFailure: "explode" }, 'onFailure "explode" is neither defer nor ignore'],
+    [{ onFailure: { rctp: "ignore" } }, "onFailure names the hook rctp, which is none; did you mean rcpt?"],
+    [{ onFailure: { rcpt: "pass" } }, 'onFailure of rcpt, "pass", is neither defer nor ignore'],
+    [{ options: { schema: {}, keys: [] } }, "options has no schema and keys"],
+    [{ options: { schema: { "~standard": {} } } }, "options has no schema and keys"],
+    [{ apply: undefined }, "there is no apply"],
+  ])("%j", async (parts, what) => {
+    const problems = await problemsOf({ plugins: [sink(), untyped(parts)()] });
+    expect(problems).toMatchObject([
+      { code: "BAD_MANIFEST", where: "plugins[1]", what: `the manifest of plugin one: ${what}` },
+    ]);
+  });
+
+  test("everything at once, and of the others too", async () => {
+    const broken = untyped({ core: "one", version: "y", requires: { nobody: "z" }, before: "sink" })();
+    const problems = await problemsOf({ plugins: [sink(), broken, make({ name: "two", core: "^9.0.0" })()] });
+    expect(codes(problems)).toEqual([...Array.from({ length: 4 }, () => "BAD_MANIFEST"), "CORE_VERSION"]);
+  });
+
+  test("a plugin without a name", async () => {
+    const problems = await problemsOf({ plugins: [sink(), untyped({ name: undefined })()] });
+    expect(problems).toMatchObject([{ code: "BAD_MANIFEST", where: "plugins[1]" }]);
+  });
+
+  test("a hook that is none, in a placement", async () => {
+    const placed = make()({}, { onFailure: JSON.parse('{ "dta": "ignore" }') });
+    const problems = await problemsOf({ plugins: [sink(), placed] });
+    expect(problems).toMatchObject([{ code: "BAD_MANIFEST", what: expect.stringContaining("did you mean data?") }]);
   });
 });
 
@@ -64,11 +141,54 @@ describe("names", () => {
   });
 
   test("a generation tells what stands in it", async () => {
-    const { server } = await open({ plugins: [sink(), make()({}, { as: "two" })] });
+    const full = make({
+      requires: { sink: ">=1" },
+      before: ["later"],
+      after: ["sink"],
+      options: { schema: v.strictObject({ wait: v.optional(v.number()) }), keys: ["wait"] },
+      apply(host) {
+        host.extend({ rcptParameters: { XWAIT: { parse: () => ({ value: 1 }), octets: 10 } }, gate: () => undefined });
+        host.hooks.trace.tap("watch", () => {});
+        host.hooks.rcpt.tap("judge", () => {});
+      },
+    });
+    const later = make({ name: "later", requires: ["one"] });
+    const { server } = await open({ plugins: [sink(), full({}, { as: "two" }), later()] });
+    const plain = { core: "^1.0.0", requires: {}, before: [], after: [], options: undefined, watches: false };
     expect(server.generations[0]?.plugins).toEqual([
-      { name: "sink", package: "sink", version: "1.0.0", core: "^1.0.0", provides: ["local transport sink"] },
-      { name: "two", package: "one", version: "1.2.3", core: "^1.0.0", provides: [] },
+      {
+        ...plain,
+        name: "sink",
+        package: "sink",
+        version: "1.0.0",
+        where: "plugins[0]",
+        provides: ["local transport sink"],
+      },
+      {
+        name: "two",
+        package: "one",
+        version: "1.2.3",
+        where: "plugins[1]",
+        core: "^1.0.0",
+        requires: { sink: ">=1" },
+        before: ["later"],
+        after: ["sink"],
+        options: ["wait"],
+        provides: ["RCPT parameter XWAIT", "gate before every command"],
+        watches: true,
+      },
+      {
+        ...plain,
+        name: "later",
+        package: "later",
+        version: "1.2.3",
+        where: "plugins[2]",
+        requires: { one: "*" },
+        provides: [],
+      },
     ]);
+    const [tap] = server.generations[0]?.taps.filter(({ plugin }) => plugin === "two") ?? [];
+    expect(tap).toMatchObject({ hook: "rcpt", tap: "judge", before: ["later"], after: ["sink"] });
   });
 });
 
