@@ -114,6 +114,14 @@ export function checkWhole(
       what: "no plugin takes messages, so every recipient would be refused",
       mend: "Add a plugin with a transport: one that calls a function, or one that fills mailboxes.",
     });
+  const [mechanism] = vocabulary.mechanisms.keys();
+  if (mechanism !== undefined && !taps.some(({ hook }) => hook === "auth"))
+    problems.push({
+      code: "NO_VERIFIER",
+      where,
+      what: `AUTH ${mechanism} takes credentials that no plugin checks, so every login would fail`,
+      mend: "Add a plugin that checks them: one with a password file, for instance.",
+    });
   for (const kind of ["local", "relay"] as const) {
     const name = defaults[kind];
     const transport = name === undefined ? undefined : vocabulary.transports.get(name);

@@ -24,6 +24,7 @@ export type ProblemCode =
   | "UNKNOWN_TRANSPORT"
   | "ORDER_CYCLE"
   | "NO_HANDLER"
+  | "NO_VERIFIER"
   | "NO_TLS"
   | "BAD_LISTENER"
   | "LISTEN_FAILED"
