@@ -5,7 +5,12 @@ const report = process.env["VITEST_REPORT"];
 export default defineConfig({
   ssr: { resolve: { conditions: ["@mailhost/source", "node", "import", "default"] } },
   test: {
-    include: ["*/test/**/*.test.ts", "plugins/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    include: [
+      "*/test/**/*.test.ts",
+      "examples/*/test/**/*.test.ts",
+      "plugins/*/test/**/*.test.ts",
+      "test/**/*.test.ts",
+    ],
     globalSetup: "test/support/packed-folder.ts",
     testTimeout: 20_000,
     execArgv: ["-C", "@mailhost/source"],
