@@ -1,0 +1,90 @@
+import type { Session, TraceEvent } from "@mailhost/core";
+import { BodyEnd } from "./body-end.ts";
+
+type Of<Type extends TraceEvent["type"]> = Extract<TraceEvent, { type: Type }>;
+
+/** What a row is made of when the record is told. Until then nothing is computed. */
+export type Note =
+  | {
+      readonly type: "tap";
+      /** Milliseconds of the monotonic clock. */
+      readonly time: number;
+      readonly event: Of<"tap">;
+      /** The command under way. */
+      readonly command: string;
+    }
+  | { readonly type: "event"; readonly time: number; readonly event: Of<"route"> | Of<"delivered"> }
+  | { readonly type: "body"; readonly time: number; readonly transaction: string; until: number; octets: number };
+
+/** One session under way: notes what happens, as little as can be, so that watching costs little. */
+export class Progress {
+  session: Session;
+  /** When the session was there: milliseconds of the monotonic clock. */
+  readonly opened: number;
+  /** The same, since the epoch, of the host's clock. */
+  readonly startedAt: number;
+  part = 1;
+  notes: Note[] = [];
+  dropped = 0;
+  end: string | undefined;
+  #command = "";
+  #body: (Note & { type: "body" }) | undefined;
+  #bodyEnd = new BodyEnd();
+
+  constructor({ session, at }: TraceEvent, time: number) {
+    this.session = session;
+    this.startedAt = at;
+    this.opened = time;
+  }
+
+  /** A message has arrived whole and is on its way; its end is told even when the client is gone. */
+  get delivering(): boolean {
+    return this.#body !== undefined && this.#bodyEnd.seen;
+  }
+
+  see(event: TraceEvent, time: number, most: number): void {
+    this.session = event.session;
+    switch (event.type) {
+      case "client":
+        this.#command = event.secret ? "" : event.line;
+        break;
+      case "tap":
+        this.#note({ type: "tap", time, event, command: event.hook === "rcpt" ? this.#command : "" }, most);
+        break;
+      case "route":
+        this.#note({ type: "event", time, event }, most);
+        break;
+      case "body":
+        this.#seeBody(event, time, most);
+        break;
+      case "delivered":
+        this.#body = undefined;
+        this.#note({ type: "event", time, event }, most);
+        break;
+      default:
+    }
+  }
+
+  /** What is behind is told: another part begins. */
+  turn(): void {
+    this.notes = [];
+    this.dropped = 0;
+    this.part += 1;
+  }
+
+  #seeBody({ octets, transaction }: Of<"body">, time: number, most: number): void {
+    if (this.#body?.transaction !== transaction) {
+      this.#body = { type: "body", time, transaction, until: time, octets: 0 };
+      this.#bodyEnd = new BodyEnd();
+      this.#note(this.#body, most);
+    }
+    this.#body.until = time;
+    this.#body.octets += octets.length;
+    this.#bodyEnd.push(octets);
+  }
+
+  #note(note: Note, most: number): void {
+    if (this.notes.length < most) this.notes.push(note);
+    else this.dropped += 1;
+  }
+}
