@@ -6,3 +6,18 @@ export { sink, type SinkOptions, type SunkMessage } from "./sink.ts";
 export { TestClock } from "./clock.ts";
 export { MemoryWire } from "./wire.ts";
 export { TestResolver, type DnsFailure, type DnsQuery, type DnsRecords, type DnsType } from "./resolver.ts";
+export {
+  inbox,
+  InboxTimeoutError,
+  type AuthOptions,
+  type Fault,
+  type FaultPoint,
+  type Filter,
+  type Inbox,
+  type InboxMessage,
+  type InboxOptions,
+  type KeyPair,
+  type Match,
+  type ScriptedFault,
+  type TlsMode,
+} from "./inbox.ts";
