@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { exitCodes, UsageError } from "./exit.ts";
-import { logLevels, portProblem } from "./config/wishes.ts";
+import { logLevels, mostWorkers, portProblem, workersProblem } from "./config/wishes.ts";
 
 /**
  * Runs the command line and ends the process: a plugin that left a timer behind must not keep it. Commands are imported
@@ -27,6 +27,12 @@ async function fail(error: unknown): Promise<number> {
 const port = (given: string): number => {
   const problem = portProblem(given);
   if (problem !== undefined) throw new InvalidArgumentError(`${problem}: use a number from 0 to 65535.`);
+  return Number(given);
+};
+
+const workers = (given: string): number => {
+  const problem = workersProblem(given);
+  if (problem !== undefined) throw new InvalidArgumentError(`${problem}: use a number from 1 to ${mostWorkers}.`);
   return Number(given);
 };
 
@@ -60,7 +66,10 @@ function serverCommands(root: Command): void {
     .addOption(new Option("--log-level <level>", "how much to log").choices(logLevels))
     .option("--json-logs", "log JSON on a terminal too, and no banner")
     .option("-q, --quiet", "no banner, and warnings and errors only")
-    .action(async (flags) => (await import("./commands/start.ts")).start(flags));
+    .option("--workers <number>", "serve with so many processes, which can be replaced one by one", workers)
+    .option("--control <socket>", "with --workers: take orders at this socket (a path)")
+    .option("--replace", "replace the workers of the server at --control by new ones with new code, and end")
+    .action(async (flags) => (await import("./commands/serve.ts")).serve(flags));
   root
     .command("init")
     .description("write a mailhost.config.mts to begin with")
@@ -106,6 +115,7 @@ function handCommands(root: Command): void {
     .option("--message <file>", "message to hand in")
     .option("--listener <name>", "listener to talk to (else the first)")
     .option("--no-tls", "stay in clear although STARTTLS is offered")
+    .option("--json", "for programs")
     .action(async (flags) => (await import("./commands/try.ts")).tryOut(flags));
   root
     .command("send")

@@ -2,15 +2,15 @@ import { ConfigurationError, type Log, type Mailhost, type MailhostOptions } fro
 import type { Logger } from "pino";
 import { type Configuration, locateAll, prepare, readConfiguration } from "../config/configuration.ts";
 import { describeError, isConfigurationError } from "../config/problem.ts";
-import { isImporting } from "../config/modules.ts";
 import { withoutConsequences } from "../config/together.ts";
 import type { Wishes } from "../config/wishes.ts";
 import { mailLog } from "../dialogue/mail-log.ts";
 import { watcher } from "../dialogue/watcher.ts";
-import { exitCodes } from "../exit.ts";
 import { makeLog } from "../log.ts";
 import { placeOf } from "../report.ts";
+import { type Parent, giveUp, parent } from "../workers/parent.ts";
 import { banner } from "./banner.ts";
+import { Lifetime } from "./lifetime.ts";
 import { checkedWishes } from "./prepared.ts";
 
 export interface StartFlags extends Wishes {
@@ -18,19 +18,32 @@ export interface StartFlags extends Wishes {
   readonly quiet?: true;
 }
 
-/** `mailhost start`: serves until a signal ends it. */
+/** `mailhost start` in one process, or as one of several workers: serves until a signal or the primary ends it. */
 export async function start(flags: StartFlags): Promise<void> {
+  const primary = parent();
+  try {
+    await serve(flags, primary);
+  } catch (error) {
+    if (primary === undefined) throw error;
+    await giveUp(primary, error);
+  }
+  await new Promise(() => {}); // a signal ends the process
+}
+
+async function serve(flags: StartFlags, primary: Parent | undefined): Promise<void> {
   const wishes = checkedWishes(flags);
   const json = flags.jsonLogs === true;
   const log = await makeLog(wishes.logLevel ?? (flags.quiet === true ? "warn" : "info"), json);
   const configuration = await readConfiguration(wishes);
   const server = await prepare(configuration, withLog(configuration, log));
-  watchProcess(server, log, () => readAgain(server, { ...wishes, config: configuration.file }, log));
+  const reload = () => readAgain(server, { ...wishes, config: configuration.file }, log);
+  new Lifetime(server, log, reload, primary).watch();
   await listen(server, configuration);
   for (const warning of configuration.warnings) log.warn(warning);
   for (const address of server.addresses) log.info(address, "listening");
-  if (!json && flags.quiet !== true) process.stdout.write(banner(server, configuration));
-  await new Promise(() => {}); // a signal ends the process
+  const text = json || flags.quiet === true ? "" : banner(server, configuration);
+  if (primary === undefined) process.stdout.write(text);
+  else await primary.report({ mailhost: "listening", banner: text });
 }
 
 /** The log, and what is to be told in it of each message: where debug-log shows every dialogue already, nothing. */
@@ -65,8 +78,8 @@ const located = (error: unknown, configuration: Configuration): unknown =>
     ? new ConfigurationError(locateAll(withoutConsequences(error.problems), configuration))
     : error;
 
-/** Puts the configuration in force anew. Whatever is wrong with it, the old one stays. */
-async function readAgain(server: Mailhost, wishes: Wishes, log: Logger): Promise<void> {
+/** Puts the configuration in force anew. Whatever is wrong with it, the old one stays, and the result says why. */
+async function readAgain(server: Mailhost, wishes: Wishes, log: Logger): Promise<string | undefined> {
   try {
     const configuration = await readConfiguration(wishes, true);
     try {
@@ -76,47 +89,14 @@ async function readAgain(server: Mailhost, wishes: Wishes, log: Logger): Promise
       throw located(error, configuration);
     }
     log.info({ listeners: server.addresses }, "configuration reloaded");
+    return undefined;
   } catch (error) {
-    const kept = "configuration not reloaded, the old one stays in force";
-    if (!isConfigurationError(error)) return log.error({ err: error }, `${kept}: ${describeError(error)}`);
-    const problems = error.problems.map((problem) => `${placeOf(problem)}: ${problem.what}. ${problem.mend}`);
-    log.error({ problems }, `${kept}: ${problems.join(" ")}`);
+    const problems = isConfigurationError(error)
+      ? error.problems.map((problem) => `${placeOf(problem)}: ${problem.what}. ${problem.mend}`)
+      : [describeError(error)];
+    const why = problems.join(" ");
+    const fields = isConfigurationError(error) ? { problems } : { err: error };
+    log.error(fields, `configuration not reloaded, the old one stays in force: ${why}`);
+    return why;
   }
-}
-
-/** npm passes on the SIGINT that the terminal sent to everybody: what comes so soon is the same one. */
-const sameSignalMilliseconds = 500;
-
-function watchProcess(server: Mailhost, log: Logger, reload: () => Promise<void>): void {
-  let ending: number | undefined;
-  const end = (code: number): void => {
-    ending = performance.now();
-    // The server's own deadline is `timeouts.drain`; a plugin that never closes must not outlive it by much
-    const longest = Math.max(0, ...server.generations.map(({ timeouts }) => timeouts.drain)) + 10_000;
-    setTimeout(() => process.exit(exitCodes.runTime), longest).unref();
-    server.close().then(
-      () => process.exit(code),
-      (error: unknown) => {
-        log.error({ err: error }, "closing failed");
-        process.exit(exitCodes.runTime);
-      },
-    );
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const)
-    process.on(signal, () => {
-      if (ending === undefined) {
-        log.info(`${signal}: draining; once more ends at once`);
-        end(exitCodes.fine);
-      } else if (performance.now() - ending > sameSignalMilliseconds) process.exit(exitCodes.runTime);
-    });
-  let reloading = Promise.resolve();
-  process.on("SIGHUP", () => {
-    if (ending === undefined) reloading = reloading.then(reload);
-  });
-  for (const event of ["uncaughtException", "unhandledRejection"] as const)
-    process.on(event, (error: unknown) => {
-      if (event === "unhandledRejection" && isImporting()) return;
-      log.fatal({ err: error }, `${event}: ${describeError(error)}; draining`);
-      if (ending === undefined) end(exitCodes.runTime);
-    });
 }

@@ -10,6 +10,10 @@ export interface Wishes {
   /** Folder for mail, on a server without a configuration. */
   readonly mail?: string | undefined;
   readonly logLevel?: string | undefined;
+  /** Processes that serve; undefined for one without a primary. */
+  readonly workers?: number | undefined;
+  /** Socket at which the primary takes orders. */
+  readonly control?: string | undefined;
 }
 
 export const logLevels: readonly string[] = ["debug", "info", "warn", "error", "silent"];
@@ -26,6 +30,14 @@ export function wishesOf(flags: Wishes, environment: NodeJS.ProcessEnv): { wishe
       what: portProblem(port) ?? "",
       mend: "Set it to a number from 0 to 65535, or unset it.",
     });
+  const workers = said("MAILHOST_WORKERS");
+  if (workers !== undefined && workersProblem(workers) !== undefined)
+    problems.push({
+      code: "BAD_OPTION",
+      where: "environment MAILHOST_WORKERS",
+      what: workersProblem(workers) ?? "",
+      mend: `Set it to a number from 1 to ${mostWorkers}, or unset it.`,
+    });
   const logLevel = said("MAILHOST_LOG_LEVEL");
   if (logLevel !== undefined && !logLevels.includes(logLevel))
     problems.push({
@@ -41,6 +53,8 @@ export function wishesOf(flags: Wishes, environment: NodeJS.ProcessEnv): { wishe
     port: flags.port ?? (port === undefined || problems.length > 0 ? undefined : Number(port)),
     mail: flags.mail ?? said("MAILHOST_MAIL"),
     logLevel: flags.logLevel ?? (logLevels.includes(logLevel ?? "") ? logLevel : undefined),
+    workers: flags.workers ?? (workers === undefined || problems.length > 0 ? undefined : Number(workers)),
+    control: flags.control ?? said("MAILHOST_CONTROL"),
   };
   return { wishes, problems };
 }
@@ -48,6 +62,14 @@ export function wishesOf(flags: Wishes, environment: NodeJS.ProcessEnv): { wishe
 /** Why this is no port, or undefined when it is one. */
 export const portProblem = (given: string): string | undefined =>
   /^\d{1,5}$/.test(given) && Number(given) <= 65535 ? undefined : `${JSON.stringify(given)} is no port`;
+
+export const mostWorkers = 256;
+
+/** Why there cannot be so many workers, or undefined when there can. */
+export const workersProblem = (given: string): string | undefined =>
+  /^\d{1,3}$/.test(given) && Number(given) >= 1 && Number(given) <= mostWorkers
+    ? undefined
+    : `${JSON.stringify(given)} is no number of workers`;
 
 type Settings = Readonly<Record<string, unknown>>;
 
