@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -17,91 +17,6 @@ const verdicts = `import { definePlugin, reject } from "@mailhost/core";
       address.localPart === "closed" ? reject("Mailbox closed", { code: 550, status: "5.2.1" }) : undefined);
     host.hooks.data.tap("stamp", (message) => message.addField("X-Seen", "yes")); } });`;
 const files = { "mailhost.config.json": json(shop), "verdicts.ts": verdicts };
-
-describe("try", () => {
-  test("shows each verdict, the edits, the route and the final reply, and delivers nothing", async () => {
-    const cwd = folder(files);
-    const { code, out, err } = await run(["try", "--from", "a@client.test", "--to", "jane@shop.test"], { cwd });
-    expect(err).toBe("");
-    expect(out).toMatch(/C: RCPT TO:<jane@shop\.test>\n/);
-    expect(out).toMatch(/ rcpt +addressable 1\.\d+\.\d+ +\d+\.\d ms +permit local, permit relay\n/);
-    expect(out).toMatch(/ rcpt +verdicts 2\.0\.0 +\d+\.\d ms +nothing to say\n/);
-    expect(out).toMatch(/ route +jane@shop\.test -> maildir\n/);
-    expect(out).toMatch(/ data +verdicts 2\.0\.0 +\d+\.\d ms +add field X-Seen/);
-    expect(out).toMatch(/ queue +maildir 1\.\d+\.\d+ +\d+\.\d ms +staged\n/);
-    expect(out).toMatch(/S: 250 2\.0\.0 [^]*accepted \(and not delivered\)\n$/);
-    expect(code).toBe(0);
-    const box = join(cwd, "mail/shop.test/jane");
-    for (const place of ["new", "tmp", "cur"])
-      if (existsSync(join(box, place))) expect(readdirSync(join(box, place))).toEqual([]);
-  });
-
-  test("says who refuses, and ends with 1", async () => {
-    const { code, out } = await run(
-      [
-        "try",
-        "--from",
-        "<>",
-        "--to",
-        "closed@shop.test",
-        "--to",
-        "x@elsewhere.test",
-        "--ip",
-        "2001:db8::5",
-        "--helo",
-        "me.test",
-      ],
-      { cwd: folder(files) },
-    );
-    expect(out).toContain("client 2001:db8::5");
-    expect(out).toContain("C: EHLO me.test");
-    expect(out).toMatch(/verdicts 2\.0\.0 .* refuses: 550 5\.2\.1 Mailbox closed/);
-    expect(out).toMatch(/C: RCPT TO:<x@elsewhere\.test>\n.*\n.*\nS: 550 5\.7\.1/);
-    expect(out).toMatch(/refused\n$/);
-    expect(code).toBe(1);
-  });
-
-  test("--user is somebody without a password, on the listener that is named", async () => {
-    const cwd = folder({
-      ...files,
-      users: "",
-      "mailhost.config.json": json({
-        ...shop,
-        listeners: [
-          { name: "mx", port: 0 },
-          {
-            name: "submission",
-            port: 0,
-            mode: "submission",
-            plugins: [
-              ["starttls", { selfSigned: true, requireTls: true }],
-              ["auth-plain", { users: "./users" }],
-            ],
-          },
-        ],
-      }),
-    });
-    const args = ["try", "--from", "jane@shop.test", "--to", "joe@shop.test", "--listener", "submission"];
-    const stranger = await run(args, { cwd });
-    expect(stranger.out).toMatch(/S: 530 5\.7\.0 Authentication required/);
-    expect(stranger.code).toBe(1);
-    const jane = await run([...args, "--user", "jane"], { cwd });
-    expect(jane.out).toMatch(/\(TLS\)[^]*\(logs in: --user\)[^]*identify jane[^]*S: 235/);
-    expect(jane.code).toBe(0);
-    const clear = await run([...args, "--user", "jane", "--no-tls"], { cwd });
-    expect(clear.out).toMatch(/S: 530/);
-    const other = await run(["try", "--from", "a@b.test", "--to", "c@d.test", "--listener", "smtp"], { cwd });
-    expect(other).toMatchObject({ code: 2, err: expect.stringContaining("only mx, submission") });
-  });
-
-  test("--message hands in a file", async () => {
-    const cwd = folder({ ...files, "letter.eml": "Subject: mine\n\n.dot\n" });
-    const args = ["try", "--from", "a@client.test", "--to", "jane@shop.test", "--message"];
-    expect((await run([...args, "letter.eml"], { cwd })).code).toBe(0);
-    const gone = await run([...args, "gone.eml"], { cwd });
-    expect(gone).toMatchObject({ code: 1, err: expect.stringContaining("gone.eml") });
-  });
-});
 
 describe("send", () => {
   test("what is sent arrives: subject, text, dots, several recipients, STARTTLS and a password", async () => {

@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
-import { type TraceEvent, describeEdit, replyLines } from "@mailhost/core";
+import { type Account, forPeople, forPrograms } from "../dialogue/account.ts";
 import { greet, talkTo } from "../dialogue/memory.ts";
 import { proveCommand, prover, watcher, withOurs } from "../dialogue/watcher.ts";
 import { exitCodes, RunTimeError, UsageError } from "../exit.ts";
 import { describeError } from "../config/problem.ts";
 import { prepare, readConfiguration } from "../config/configuration.ts";
-import { paint } from "../report.ts";
 import type { SmtpClient } from "../smtp/client.ts";
 import { withLineEnds, writeLetter } from "../smtp/letter.ts";
 import { checkedWishes, troubleLog } from "./prepared.ts";
@@ -22,12 +21,13 @@ export interface TryFlags {
   readonly message?: string;
   readonly listener?: string;
   readonly tls: boolean;
+  readonly json?: true;
 }
 
 /** Longest a plugin may think before `try` gives up. */
 const patience = 60_000;
 
-/** `mailhost try`: one dialogue in memory that shows who said what and why. Nothing is delivered. */
+/** `mailhost try`: one dialogue in memory that shows who said what and why, and how long it took. Nothing is delivered. */
 export async function tryOut(flags: TryFlags): Promise<void> {
   if (isIP(flags.ip) === 0) throw new UsageError(`--ip: ${flags.ip} is no IP address`);
   const reversePath = flags.from === "<>" ? "" : flags.from;
@@ -36,23 +36,25 @@ export async function tryOut(flags: TryFlags): Promise<void> {
       ? writeLetter({ from: reversePath, to: flags.to, subject: "A try", body: "Nothing is delivered." })
       : withLineEnds(readMessage(resolve(flags.message)));
   const configuration = await readConfiguration(checkedWishes({ config: flags.config }));
-  const ours = [watcher(show), ...(flags.user === undefined ? [] : [prover(flags.user)])];
+  let account: Account | undefined;
+  const ours = [watcher((event) => account?.see(event)), ...(flags.user === undefined ? [] : [prover(flags.user)])];
   const server = await prepare(configuration, { log: troubleLog, ...withOurs(configuration.options, ours) });
   const names = server.generations.map(({ listener }) => listener.name);
   const listener = flags.listener ?? names[0] ?? "";
   if (!names.includes(listener))
     throw new UsageError(`--listener: there is no listener ${listener}, only ${names.join(", ")}`);
-  console.log(paint("bold", `listener ${listener}, client ${flags.ip}; nothing is delivered`));
+  account = (flags.json === true ? forPrograms : forPeople)(listener, flags.ip);
   const peer = { client: { address: flags.ip, port: 40_000 }, local: { address: "192.0.2.25", port: 25 } };
   // The watcher shows the lines: it sees the verdicts between them
   const { client, hangUp } = talkTo(server, { listener, peer }, { patience });
+  let taken: boolean | undefined;
   try {
-    const taken = await hold(client, { ...flags, from: reversePath }, content);
-    console.log(taken ? paint("green", "accepted (and not delivered)") : paint("red", "refused"));
+    taken = await hold(client, { ...flags, from: reversePath }, content);
     if (!taken) process.exitCode = exitCodes.runTime;
   } finally {
     hangUp();
     await server.close();
+    account.end(taken);
   }
 }
 
@@ -82,54 +84,4 @@ function readMessage(file: string): Uint8Array {
   } catch (error) {
     throw new RunTimeError(`--message: ${describeError(error)}`);
   }
-}
-
-/** Hides the private mechanism's line: no real client says it. */
-function show(event: TraceEvent): void {
-  switch (event.type) {
-    case "client":
-      console.log(`C: ${event.line.startsWith(proveCommand) ? `(logs in: --user)` : event.line}`);
-      break;
-    case "server":
-      console.log(`S: ${event.line}`);
-      break;
-    case "secured":
-      console.log("   (TLS)");
-      break;
-    case "tap":
-      showTap(event);
-      break;
-    case "route":
-      console.log(
-        paint(
-          "cyan",
-          `   route  ${event.recipient} -> ${event.transport}${event.nexthop === undefined ? "" : ` (${event.nexthop})`}`,
-        ),
-      );
-      break;
-    default:
-  }
-}
-
-function showTap({
-  hook,
-  plugin,
-  version,
-  milliseconds,
-  outcome,
-  edits: done,
-}: Extract<TraceEvent, { type: "tap" }>): void {
-  const edits = done.map(describeEdit);
-  const verdict =
-    outcome.kind === "refused"
-      ? paint("red", `refuses: ${replyLines(outcome.reply).join(" / ")}`)
-      : outcome.kind === "failed"
-        ? paint("red", `fails${outcome.ignored ? " (ignored)" : ""}: ${outcome.error}`)
-        : outcome.kind === "late"
-          ? paint("red", "too late")
-          : edits.length > 0
-            ? paint("green", edits.join(", "))
-            : "nothing to say";
-  const also = outcome.kind !== "silent" && edits.length > 0 ? ` (${edits.join(", ")})` : "";
-  console.log(`   ${hook.padEnd(7)}  ${plugin} ${version}  ${milliseconds.toFixed(1)} ms  ${verdict}${also}`);
 }
