@@ -94,12 +94,20 @@ function lookingCommands(root: Command): void {
     .addOption(configuration())
     .option("--json", "for programs")
     .action(async (flags) => (await import("./commands/hooks.ts")).hooks(flags));
-  root
+  const plugins = root
     .command("plugins")
-    .description("print every listener's plugins with versions")
+    .description("print every listener's plugins with all that their manifests say")
     .addOption(configuration())
     .option("--json", "for programs")
     .action(async (flags) => (await import("./commands/plugins.ts")).plugins(flags));
+  plugins
+    .command("why <name>")
+    .description("print why a plugin stands where it stands")
+    .addOption(configuration())
+    .option("--json", "for programs")
+    .action(async (name, _flags, command: Command) =>
+      (await import("./commands/why.ts")).why(name, command.optsWithGlobals()),
+    );
 }
 
 function handCommands(root: Command): void {

@@ -21,6 +21,12 @@ interface Mistake {
 const plugin = (definition: string): string =>
   `import { definePlugin } from "@mailhost/core";\nexport default definePlugin({ version: "1.0.0", core: "^1.0.0", apply() {}, ${definition} });\n`;
 
+/** A package with one file, as npm leaves it. */
+const installed = (name: string, index: string): Record<string, string> => ({
+  [`node_modules/${name}/package.json`]: json({ name, version: "1.0.0", type: "module", exports: "./index.js" }),
+  [`node_modules/${name}/index.js`]: index,
+});
+
 const json = (value: unknown): string => JSON.stringify(value, undefined, 2);
 
 const mistakes: readonly Mistake[] = [
@@ -89,10 +95,46 @@ const mistakes: readonly Mistake[] = [
   {
     title: "a plugin for another core: want, have, mend",
     files: {
-      "mailhost.config.json": json({ plugins: ["./old.ts"] }),
-      "old.ts": plugin('name: "mailhost-plugin-old", core: "^7.0.0"'),
+      "mailhost.config.json": json({ plugins: ["old"] }),
+      ...installed("mailhost-plugin-old", plugin('name: "old", core: "^7.0.0"')),
     },
-    says: ["wants @mailhost/core ^7.0.0, have 1.", "npm install mailhost-plugin-old@latest"],
+    says: [
+      "plugin old 1.0.0 wants @mailhost/core ^7.0.0, have 1.",
+      "npm install mailhost-plugin-old@latest; if that is no newer, install the core it wants",
+    ],
+  },
+  {
+    title: "a plugin file for another core: no package of that name is somebody else's",
+    files: { "mailhost.config.json": json({ plugins: ["./old.ts"] }), "old.ts": plugin('name: "old", core: "^7.0.0"') },
+    says: [
+      "wants @mailhost/core ^7.0.0",
+      'Update old, or install the core it wants: npm install @mailhost/core@"^7.0.0"',
+    ],
+  },
+  {
+    title: "a required plugin of another version: the package it stands in",
+    files: {
+      "mailhost.config.json": json({ plugins: ["old", "./asking.ts"] }),
+      ...installed("mailhost-plugin-old", plugin('name: "old"')),
+      "asking.ts": plugin('name: "asking", requires: { old: "^2.0.0" }'),
+    },
+    says: ["plugins[1]", "plugin asking wants old ^2.0.0, have 1.0.0", 'npm install mailhost-plugin-old@"^2.0.0"'],
+  },
+  {
+    title: "manifests that cannot be read: all at once, with the line of each plugin",
+    files: {
+      "mailhost.config.json": json({ plugins: ["./one.mjs", "./two.mjs"] }),
+      "one.mjs": plugin('name: "one", core: "one or two", requires: { two: "latest" }, onFailure: { rctp: "ignore" }'),
+      "two.mjs": plugin('name: "two", version: "1.0"'),
+    },
+    says: [
+      /^mailhost: 4 problems/,
+      /mailhost\.config\.json:3:5 plugins\[0\]\n.*core "one or two" is no range of versions\n.*core: "\^1\.0\.0"/,
+      'requires "latest" of two, which is no range of versions',
+      "did you mean rcpt?",
+      /mailhost\.config\.json:4:5 plugins\[1\]\n.*version "1\.0" is none/,
+    ],
+    silentAbout: ["no plugin takes messages"],
   },
   {
     title: "the same plugin twice under one name",

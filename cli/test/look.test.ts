@@ -152,15 +152,3 @@ test("hooks prints every tap in order, and why", async () => {
   const [listener] = JSON.parse((await run(["hooks", "--json"], { cwd })).out);
   expect(listener.taps[0]).toMatchObject({ hook: "rcpt", plugin: "first", tap: "ahead", why: "stage first" });
 });
-
-test("plugins prints names, packages, versions and what they provide", async () => {
-  const cwd = folder({
-    "mailhost.config.json": json({
-      ...sound,
-      plugins: [...sound.plugins, { plugin: "maildir", as: "archive", options: { root: "./archive" } }],
-    }),
-  });
-  const { code, out } = await run(["plugins"], { cwd });
-  expect(code).toBe(0);
-  expect(out).toMatch(/archive +\(maildir\) +1\.\d+\.\d+ +core \^1\.0\.0 +local transport archive/);
-});

@@ -10,6 +10,7 @@ import { isConfigurationError } from "../config/problem.ts";
 import { probe } from "../dialogue/probe.ts";
 import { watcher, withOurs } from "../dialogue/watcher.ts";
 import { exitCodes } from "../exit.ts";
+import { packageWarnings } from "../manifest/against-package.ts";
 import { countOf, explain, paint } from "../report.ts";
 import { checkedWishes, troubleLog } from "./prepared.ts";
 
@@ -71,7 +72,7 @@ async function lookAt(configuration: Configuration, findings: Findings): Promise
   const problems: Problem[] = [];
   for (const [index, generation] of server.generations.entries()) {
     findings.listeners.push(describeListener(generation));
-    findings.warnings.push(...warningsFor(generation));
+    findings.warnings.push(...warningsFor(generation), ...packageWarnings(generation, configuration.origins));
     problems.push(...everybodyNetworks(generation, configuration, index));
     const { name, serverName } = generation.listener;
     const probed = await probe(server, name, serverName, watched);
@@ -85,7 +86,8 @@ async function lookAt(configuration: Configuration, findings: Findings): Promise
   }
   findings.problems.push(...locateAll(withoutRepeats(problems), configuration));
   await server.close();
-  return findings;
+  // A plugin may stand on every listener
+  return { ...findings, warnings: [...new Set(findings.warnings)] };
 }
 
 const isOurs = (name: string): boolean => name.startsWith("(");

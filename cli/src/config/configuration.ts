@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { ConfigurationError, type Mailhost, type MailhostOptions, type Problem, mailhost } from "@mailhost/core";
 import { embedded } from "./embedded.ts";
 import { find } from "./find.ts";
-import { makePlugins } from "./plugins.ts";
+import { type Origins, makePlugins } from "./plugins.ts";
 import { positionOf } from "./positions.ts";
 import { isConfigurationError } from "./problem.ts";
 import { checkShape } from "./shape.ts";
@@ -16,6 +16,8 @@ export interface Configuration {
   readonly file: string | undefined;
   /** Its text, where it is data. */
   readonly text: string | undefined;
+  /** Where its plugins come from. */
+  readonly origins: Origins;
   /** Folder for mail of the embedded configuration. */
   readonly mail: string | undefined;
   readonly warnings: readonly string[];
@@ -44,7 +46,8 @@ export async function readConfiguration(wishes: Wishes, fresh = false): Promise<
   const checked = checkShape(given);
   problems.push(...checked.problems);
   const settings = applyWishes(checked.settings, wishes, found?.file ?? "", problems);
-  const options = await withPlugins(settings, problems);
+  const origins: Origins = new Map();
+  const options = await withPlugins(settings, problems, origins);
   const warnings = (found?.ignored ?? []).map((place) => `${place} is not read: ${found?.file ?? ""} comes first`);
   if (found !== undefined && wishes.mail !== undefined)
     warnings.push(`the folder ${wishes.mail} is not used: ${found.file} says where mail lands`);
@@ -52,6 +55,7 @@ export async function readConfiguration(wishes: Wishes, fresh = false): Promise<
     options,
     file: found?.file,
     text: found?.text,
+    origins,
     mail: found === undefined ? (mail ?? resolve("mail")) : undefined,
     warnings,
     problems,
@@ -67,11 +71,15 @@ function enter(folder: string): void {
 }
 
 /** The options with plugins for names. Types were checked, values and unknown names are for core to judge. */
-async function withPlugins(settings: Readonly<Record<string, unknown>>, problems: Problem[]): Promise<MailhostOptions> {
+async function withPlugins(
+  settings: Readonly<Record<string, unknown>>,
+  problems: Problem[],
+  origins: Origins,
+): Promise<MailhostOptions> {
   const folder = process.cwd();
   const made = async (within: Readonly<Record<string, unknown>>, where: string): Promise<object> =>
     Array.isArray(within["plugins"])
-      ? { ...within, plugins: await makePlugins(within["plugins"], folder, where, problems) }
+      ? { ...within, plugins: await makePlugins(within["plugins"], folder, where, problems, origins) }
       : within;
   const whole = await made(settings, "plugins");
   const { listeners } = settings;
@@ -103,13 +111,30 @@ async function prepareOne(options: MailhostOptions): Promise<{ server: Mailhost 
   }
 }
 
-export const locateAll = (problems: readonly Problem[], { file, text }: LocatedIn): LocatedProblem[] =>
+/** Problems with their places in the file, and with the package that would have to be another. */
+export const locateAll = (problems: readonly Problem[], configuration: LocatedIn): LocatedProblem[] =>
   problems.map((problem) => ({
     ...problem,
-    ...(file === undefined ? {} : { file }),
-    ...(text === undefined || file === undefined ? {} : positionOf(text, inFile(problem.where, file))),
+    mend: updateOf(problem, configuration.origins) ?? problem.mend,
+    ...placeIn(problem.where, configuration),
   }));
 
-type LocatedIn = Pick<Configuration, "file" | "text">;
+type LocatedIn = Pick<Configuration, "file" | "text" | "origins">;
+
+/** The file of the configuration, and line and column of a setting where they are known. */
+export const placeIn = (
+  where: string,
+  { file, text }: Pick<Configuration, "file" | "text">,
+): Pick<LocatedProblem, "file" | "line" | "column"> => ({
+  ...(file === undefined ? {} : { file }),
+  ...(text === undefined || file === undefined ? {} : positionOf(text, inFile(where, file))),
+});
 
 const inFile = (where: string, file: string): string => (file.endsWith("package.json") ? `mailhost.${where}` : where);
+
+function updateOf({ code, update }: Problem, origins: Origins): string | undefined {
+  const of = update === undefined ? undefined : origins.get(update.where)?.package;
+  if (update === undefined || of === undefined) return undefined;
+  const command = `Run: npm install ${of.name}@${/^\w+$/.test(update.range) ? update.range : JSON.stringify(update.range)}`;
+  return code === "CORE_VERSION" ? `${command}; if that is no newer, install the core it wants.` : command;
+}
