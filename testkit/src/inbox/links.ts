@@ -12,7 +12,7 @@ const named = new Map([
 /** Where `href` attributes lead, and the web addresses of the text: each once, in their order. Anchors within the message are none. */
 export function findLinks(html: string, text: string): string[] {
   const found = new Set<string>();
-  for (const [, double, single, bare] of html.replaceAll(/<!--[\s\S]*?-->/g, "").matchAll(hrefs)) {
+  for (const [, double, single, bare] of withoutComments(html).matchAll(hrefs)) {
     const link = decodeReferences(double ?? single ?? bare ?? "").trim();
     if (link !== "" && !link.startsWith("#")) found.add(link);
   }
@@ -20,12 +20,19 @@ export function findLinks(html: string, text: string): string[] {
   return [...found];
 }
 
+const punctuation = new Set(".,;:!?'*_");
+
 /** The sentence goes on behind the address; a bracket belongs to it when it was opened there. */
 function withoutPunctuation(url: string): string {
-  const trimmed = url.replace(/[.,;:!?'*_]+$/, "");
-  if (trimmed.endsWith(")") && !trimmed.includes("(")) return withoutPunctuation(trimmed.slice(0, -1));
-  if (trimmed.endsWith("]") && !trimmed.includes("[")) return withoutPunctuation(trimmed.slice(0, -1));
-  return trimmed;
+  const closes = [url.includes("(") ? "" : ")", url.includes("[") ? "" : "]"];
+  let end = url.length;
+  while (punctuation.has(url.charAt(end - 1)) || closes.includes(url.charAt(end - 1))) end -= 1;
+  return url.slice(0, end);
+}
+
+function withoutComments(html: string): string {
+  const [first = "", ...rest] = html.split("<!--");
+  return first + rest.map((part) => (part.includes("-->") ? part.slice(part.indexOf("-->") + 3) : "")).join("");
 }
 
 /** The character references that stand in addresses. */

@@ -30,8 +30,9 @@ function watch(event: TraceEvent, dialogues: Dialogues, journal: Journal): void 
   if (event.type === "open") journal.client();
   if (event.type !== "server" && event.type !== "delivered" && event.type !== "close") return;
   const dialogue = dialogues.of(event.session);
-  const { said, answered, came } = dialogue;
-  const what = said === "" ? "connected" : said;
+  const { said, answered, came, transaction } = dialogue;
+  const whose = said === "DATA" && transaction !== undefined ? ` for ${recipientsOf(transaction).join(", ")}` : "";
+  const what = said === "" ? "connected" : `${said}${whose}`;
   if (event.type === "close") {
     if (!came) journal.note(`${what} -> ${answered === "" ? "(no answer)" : answered}, then ${event.reason}`);
     return;
@@ -50,13 +51,16 @@ async function receive(delivery: Delivery, session: Session, dialogues: Dialogue
     id: delivery.id,
     receivedAt: new Date(),
     from: reversePath === null ? "" : formatAddress(reversePath),
-    to: delivery.recipients.map(({ address }) => formatAddress(address)),
+    to: recipientsOf(delivery),
     client: { ...session.client, name: session.greeting?.name ?? "" },
     auth: session.identity === undefined ? undefined : auth,
     tls: session.tls,
   };
   return readMessage(handover, octets.subarray(added(message, firstOctet)));
 }
+
+const recipientsOf = ({ recipients }: Pick<Delivery, "recipients">): string[] =>
+  recipients.map(({ address }) => formatAddress(address));
 
 /** Octets of core's Received on top, and of the empty line that keeps content without a header from joining it. */
 function added({ fields }: Delivery["message"], firstOctet: number | undefined): number {
