@@ -6,6 +6,7 @@ export type { ListenerOptions, MailhostOptions } from "./server/settings.ts";
 export type { Limits, Timeouts } from "./host/limits.ts";
 export { defaultLimits, defaultTimeouts } from "./host/limits.ts";
 export { ConfigurationError, nearest, type Problem, type ProblemCode } from "./host/problems.ts";
+export type { FailingPlugin } from "./host/health.ts";
 export type { Generation, PlannedPlugin, PlannedTap } from "./host/generation.ts";
 export { coreVersion } from "./host/version.ts";
 

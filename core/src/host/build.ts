@@ -53,7 +53,7 @@ export async function buildGeneration(
     problems.push(...checked.problems);
     complete &&= checked.problems.length === 0;
     if (checked.problems.length > 0) continue;
-    const facade = new Facade(plugin, blueprint.timeouts);
+    const facade = new Facade(plugin, blueprint.timeouts, blueprint.listener.name);
     const one: Applied = { plugin, where, facade, provides: [] };
     applied.push(one);
     try {
@@ -78,7 +78,8 @@ export async function buildGeneration(
     throw new ConfigurationError(problems);
   }
   const plugins = applied.map(manifestOf);
-  return new Generation({ ...blueprint, hooks, vocabulary, services, taps, plugins, closers });
+  const health = new Map(applied.map(({ plugin: { name }, facade }) => [name, facade.health]));
+  return new Generation({ ...blueprint, hooks, vocabulary, services, taps, plugins, health, closers });
 }
 
 function manifestOf({ plugin: { name, definition }, where, facade, provides }: Applied): PlannedPlugin {

@@ -7,6 +7,7 @@ import { storageReply } from "../message/receiver.ts";
 import { DeliveryCase, type Staged } from "./delivery.ts";
 import type { Generation } from "./generation.ts";
 import { describe } from "./guard.ts";
+import type { Health } from "./health.ts";
 import { isRefusal } from "./opinion.ts";
 import type { Transport } from "./recipient.ts";
 import type { Run } from "./run.ts";
@@ -17,8 +18,15 @@ interface Group {
   readonly recipients: AcceptedRecipient[];
 }
 
+/** What was staged, and the plugin that answers for it. */
+interface Copy {
+  readonly staged: Staged;
+  readonly plugin: string;
+  readonly health: Health | undefined;
+}
+
 interface StagedGroup extends Group {
-  readonly staged: readonly Staged[];
+  readonly staged: readonly Copy[];
   readonly refusal: Refused | undefined;
 }
 
@@ -86,19 +94,17 @@ function stage(
   run: Run,
 ): Promise<StagedGroup> {
   const { transport, recipients } = group;
-  const subject = new DeliveryCase(
-    transaction,
-    message,
-    recipients,
-    transport.owner,
-    (staged) => void abort(staged, run),
-  );
+  const { owner: plugin } = transport;
+  const health = generation.health.get(plugin);
+  const copy = (staged: Staged): Copy => ({ staged, plugin, health });
+  const subject = new DeliveryCase(transaction, message, recipients, plugin, (staged) => void abort(copy(staged), run));
   const hook = generation.hooks.queue.get(transport.name);
   return new Promise((resolve) => {
     if (hook === undefined) return resolve({ ...group, staged: [], refusal: unstaged(transport, run) });
     hook.callAsync({ subject, rest: [run.session], run, transaction: transaction.id }, (error, opinion) => {
       if (error instanceof Error) run.log.error({ err: error }, "the queue hook failed");
-      const answer = (refusal: Refused | undefined): void => resolve({ ...group, staged: subject.staged, refusal });
+      const answer = (refusal: Refused | undefined): void =>
+        resolve({ ...group, staged: subject.staged.map(copy), refusal });
       if (opinion !== undefined) answer({ problem: opinion.reply, close: opinion.close });
       else answer(subject.staged.length === 0 ? unstaged(transport, run) : undefined);
     });
@@ -131,7 +137,7 @@ async function commitAll(groups: readonly StagedGroup[], transaction: Transactio
   return refusals.length === double.length && single === undefined ? refusal : { problem: replies.internal };
 }
 
-async function commitEach(staged: readonly Staged[], run: Run): Promise<Refused | undefined> {
+async function commitEach(staged: readonly Copy[], run: Run): Promise<Refused | undefined> {
   for (const [index, one] of staged.entries()) {
     const refusal = await commit(one, run);
     if (refusal === undefined) continue;
@@ -141,14 +147,16 @@ async function commitEach(staged: readonly Staged[], run: Run): Promise<Refused 
   return undefined;
 }
 
-async function commit(staged: Staged, run: Run): Promise<Refused | undefined> {
+async function commit({ staged, plugin, health }: Copy, run: Run): Promise<Refused | undefined> {
   try {
     const opinion: unknown = await staged.commit();
     if (opinion === undefined || opinion === null) return undefined;
     if (isRefusal(opinion)) return { problem: opinion.reply, close: opinion.close };
     throw new TypeError(`commit returned ${describe(opinion)} instead of a refusal or nothing`);
   } catch (error) {
-    run.log.error({ err: error, session: run.session.id }, `commit failed: ${describe(error)}`);
+    const fields = { plugin, hook: "queue", session: run.session.id, err: error };
+    run.log.error(fields, `plugin ${plugin} failed in commit: ${describe(error)}`);
+    health?.failed(error, run);
     return { problem: storageReply(error) };
   }
 }
@@ -156,9 +164,10 @@ async function commit(staged: Staged, run: Run): Promise<Refused | undefined> {
 /** Milliseconds a client waits for what was staged to be cleared away: an abort that hangs is nobody's 4yz. */
 const abortMilliseconds = 30_000;
 
-async function abort(staged: Staged, run: Run): Promise<void> {
+async function abort({ staged, plugin }: Copy, run: Run): Promise<void> {
+  const fields = { plugin, hook: "queue", session: run.session.id };
   const failed = (error: unknown): void =>
-    run.log.error({ err: error, session: run.session.id }, `abort failed: ${describe(error)}`);
+    run.log.error({ ...fields, err: error }, `plugin ${plugin} failed in abort: ${describe(error)}`);
   await new Promise<void>((resolve) => {
     const cancel = run.clock.after(abortMilliseconds, () => {
       failed(new Error(`not done within ${abortMilliseconds} ms`));

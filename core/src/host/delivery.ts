@@ -47,7 +47,7 @@ export class DeliveryCase implements Lender<DeliveryHandle> {
     this.owner = owner;
     this.transaction = transaction;
     this.message = message;
-    this.recipients = recipients;
+    this.recipients = Object.freeze([...recipients]);
     this.#abort = abort;
   }
 

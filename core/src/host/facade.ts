@@ -1,4 +1,5 @@
 import { type TapOwner, describe, fromPromise, guardAsync, guardSync, isThenable } from "./guard.ts";
+import { Health } from "./health.ts";
 import type { Hooks, PluginHooks, Stage, TapOptions, Tappable } from "./hooks.ts";
 import { ConfigurationError } from "./problems.ts";
 import type { Call } from "./run.ts";
@@ -33,10 +34,12 @@ export class Facade {
   readonly taps: NotedTap[] = [];
   readonly watchers: { plugin: string; watch: (event: TraceEvent) => void }[] = [];
   sealed = false;
+  readonly health: Health;
   readonly #plugin: Plugin;
   readonly #timeouts: Timeouts;
 
-  constructor(plugin: Plugin, timeouts: Timeouts) {
+  constructor(plugin: Plugin, timeouts: Timeouts, listener: string) {
+    this.health = new Health(plugin.name, listener);
     this.#plugin = plugin;
     this.#timeouts = timeouts;
   }
@@ -123,6 +126,7 @@ export class Facade {
       onFailure:
         perHook(placement.onFailure, hook) ?? options.onFailure ?? perHook(definition.onFailure, hook) ?? "defer",
       deadline: options.deadline ?? (slow ? this.#timeouts.delivery : this.#timeouts.tap),
+      health: this.health,
     };
   }
 

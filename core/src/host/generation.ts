@@ -1,3 +1,4 @@
+import type { Health } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
 import type { ListenerInfo } from "./plugin.ts";
@@ -61,6 +62,8 @@ export class Generation {
   readonly services: Services;
   readonly taps: readonly PlannedTap[];
   readonly plugins: readonly PlannedPlugin[];
+  /** By the name a plugin stands under. */
+  readonly health: ReadonlyMap<string, Health>;
   readonly longestLine: number;
   readonly #closers: readonly (() => void | Promise<void>)[];
   #sessions = 0;
@@ -77,6 +80,7 @@ export class Generation {
     this.services = parts.services;
     this.taps = parts.taps;
     this.plugins = parts.plugins;
+    this.health = parts.health;
     this.longestLine = parts.vocabulary.longestLine;
     this.#closers = parts.closers;
   }
@@ -121,6 +125,7 @@ export interface GenerationParts extends Pick<
   | "services"
   | "taps"
   | "plugins"
+  | "health"
 > {
   readonly closers: readonly (() => void | Promise<void>)[];
 }

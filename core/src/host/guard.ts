@@ -1,5 +1,6 @@
 import type { Edit } from "./edit.ts";
 import { Handle } from "./handle.ts";
+import type { Health } from "./health.ts";
 import { type Opinion, type Refusal, failure, isRefusal } from "./opinion.ts";
 import type { Call, Run } from "./run.ts";
 import type { HookName, TapOutcome } from "./trace.ts";
@@ -16,6 +17,7 @@ export interface TapOwner {
   readonly onFailure: OnFailure;
   /** Milliseconds an async tap may take. */
   readonly deadline: number;
+  readonly health: Health;
 }
 
 export type TapCallback = (error?: unknown, opinion?: Opinion) => void;
@@ -32,6 +34,7 @@ export const guardSync =
   (call: Call<H, R>): Refusal | undefined => {
     const handle = call.subject.shared;
     const started = call.run.traced ? performance.now() : 0;
+    owner.health.called(call.run);
     if (handle instanceof Handle) handle.lend(owner.plugin);
     let verdict: Verdict;
     try {
@@ -51,17 +54,18 @@ export const guardAsync =
     const started = run.traced ? performance.now() : 0;
     const controller = new AbortController();
     const unwatch = run.watch(controller);
-    let settled = false;
+    owner.health.called(run);
+    let settled: Verdict | undefined;
     const settle = (verdict: Verdict): void => {
-      if (settled) return run.traced ? traceTap(owner, call, started, { kind: "late" }, []) : undefined;
-      settled = true;
+      if (settled !== undefined) return tooLate(owner, call, started, settled, verdict);
+      settled = verdict;
       cancel();
       unwatch();
       done(null, conclude(owner, call, handle, started, verdict));
     };
     const cancel = run.clock.after(owner.deadline, () => {
       const error = new Error(`no answer within ${owner.deadline} ms`);
-      settle({ failed: { error } });
+      settle({ failed: { error }, overdue: true });
       controller.abort(error);
     });
     if (handle instanceof Handle) handle.lend(owner.plugin);
@@ -96,6 +100,8 @@ export const fromPromise =
 interface Verdict {
   readonly refusal?: Refusal;
   readonly failed?: { readonly error: unknown };
+  /** It failed because time was over. */
+  readonly overdue?: boolean;
 }
 
 function readOpinion(value: unknown): Verdict {
@@ -143,13 +149,31 @@ function conclude<H, R extends readonly unknown[]>(
   return ignored ? undefined : failure;
 }
 
+/** Another answer: after the deadline it is late, which was told; otherwise the tap answers twice. */
+function tooLate<H, R extends readonly unknown[]>(
+  owner: TapOwner,
+  call: Call<H, R>,
+  started: number,
+  first: Verdict,
+  { failed }: Verdict,
+): void {
+  const { plugin, hook, tap } = owner;
+  const { run } = call;
+  if (run.traced) traceTap(owner, call, started, { kind: "late" }, []);
+  if (first.overdue === true) return;
+  const fields = { plugin, hook, tap, session: run.session.id, ...(failed === undefined ? {} : { err: failed.error }) };
+  const also = failed === undefined ? "" : `: ${describe(failed.error)}`;
+  run.log.warn(fields, `plugin ${plugin} answered twice in ${hook}, the first answer counts${also}`);
+}
+
 /** What it began and left is a failure: nobody would know whether it counts. */
 const unfinished = (handle: unknown): Verdict["failed"] =>
   handle instanceof Handle && handle.unfinished !== undefined ? { error: new Error(handle.unfinished) } : undefined;
 
-function report({ plugin, hook, tap }: TapOwner, run: Run, error: unknown, ignored: boolean): void {
+function report({ plugin, hook, tap, health }: TapOwner, run: Run, error: unknown, ignored: boolean): void {
   const fields = { plugin, hook, tap, session: run.session.id, err: error };
   run.log.error(fields, `plugin ${plugin} failed in ${hook}: ${describe(error)}${ignored ? " (ignored)" : ""}`);
+  health.failed(error, run);
 }
 
 function traceTap<H, R extends readonly unknown[]>(

@@ -75,7 +75,7 @@ export class RecipientHandle extends Handle implements Recipient {
   routeTo(route: Route): void {
     if (typeof route?.transport !== "string" || !["string", "undefined"].includes(typeof route.nexthop))
       throw new TypeError("routeTo wants { transport, nexthop? }, both of them text");
-    if (this.alive) this.#routes.push({ transport: route.transport, nexthop: route.nexthop });
+    if (this.alive) this.#routes.push(Object.freeze({ transport: route.transport, nexthop: route.nexthop }));
   }
 
   protected edits(): readonly Edit[] {
@@ -132,11 +132,11 @@ export function judgeRecipient(
     return { problem: replies.unstaged };
   }
   if (!permits.has(transport.kind)) return { problem: replies.relayDenied };
-  return { value: { ...path, kind: transport.kind, route } };
+  return { value: Object.freeze({ ...path, kind: transport.kind, route }) };
 }
 
 function defaultRoute(permits: ReadonlySet<TransportKind>, defaults: DefaultTransports): Route | undefined {
-  if (permits.has("local") && defaults.local !== undefined) return { transport: defaults.local };
-  if (permits.has("relay") && defaults.relay !== undefined) return { transport: defaults.relay };
+  if (permits.has("local") && defaults.local !== undefined) return Object.freeze({ transport: defaults.local });
+  if (permits.has("relay") && defaults.relay !== undefined) return Object.freeze({ transport: defaults.relay });
   return undefined;
 }

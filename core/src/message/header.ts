@@ -113,7 +113,8 @@ export class HeaderSplitter {
   }
 
   #closeField(end: number): void {
-    if (this.#name !== undefined) this.fields.push({ name: this.#name, raw: this.#kept.slice(this.#fieldStart, end) });
+    if (this.#name !== undefined)
+      this.fields.push(Object.freeze({ name: this.#name, raw: this.#kept.slice(this.#fieldStart, end) }));
     this.#name = undefined;
   }
 

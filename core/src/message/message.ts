@@ -29,7 +29,7 @@ const foldedValue = /^(?:[^\x00-\x08\x0a-\x1f\x7f]|\r\n[ \t])*$/;
 export function makeField(name: string, value: string): Field {
   if (!fieldNamePattern.test(name)) throw new TypeError(`${JSON.stringify(name)} is not a field name`);
   if (!foldedValue.test(value)) throw new TypeError(`the value of ${name} holds a line end or a control octet`);
-  return { name, raw: encodeUtf8(`${name}: ${value}\r\n`) };
+  return Object.freeze({ name, raw: encodeUtf8(`${name}: ${value}\r\n`) });
 }
 
 const crlf = encodeUtf8("\r\n");

@@ -34,7 +34,7 @@ export function readMailbox(text: string, from: number): { address: Address; end
   const written = text.slice(start, end);
   const domain = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
   if (domain === undefined || domain.length > most.domain) return undefined;
-  return { address: { localPart: local.value, domain, text: text.slice(from, end) }, end };
+  return { address: Object.freeze({ localPart: local.value, domain, text: text.slice(from, end) }), end };
 }
 
 function readDotString(text: string, from: number): { value: string; end: number } | undefined {

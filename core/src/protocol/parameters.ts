@@ -37,9 +37,36 @@ export const authParameter: ParameterSyntax = {
   problem: (value) => (value === null ? replies.badParameter : undefined),
 };
 
-/** Reads what follows a path. A Map, since its keys come from the wire. */
+/** A Map, since its keys come from the wire. Plugins read it: once it is read, nobody writes in it. */
+class ReadParameters extends Map<string, string | null> {
+  #read = false;
+
+  seal(): this {
+    this.#read = true;
+    return this;
+  }
+
+  override set(keyword: string, value: string | null): this {
+    this.#mayChange();
+    return super.set(keyword, value);
+  }
+  override delete(keyword: string): boolean {
+    this.#mayChange();
+    return super.delete(keyword);
+  }
+  override clear(): void {
+    this.#mayChange();
+    super.clear();
+  }
+
+  #mayChange(): void {
+    if (this.#read) throw new TypeError("parameters are as the client wrote them: they cannot be changed");
+  }
+}
+
+/** Reads what follows a path. */
 export function readParameters(text: string, table: ParameterTable): Parameters | Reply {
-  const read = new Map<string, string | null>();
+  const read = new ReadParameters();
   for (const word of text.split(/[ \t]+/)) {
     if (word === "") continue;
     const matched = esmtpParameter.exec(word);
@@ -53,5 +80,5 @@ export function readParameters(text: string, table: ParameterTable): Parameters 
     if (problem !== undefined) return problem;
     read.set(keyword, value);
   }
-  return read;
+  return read.seal();
 }

@@ -25,7 +25,7 @@ const greeting =
   (argument: string): Outcome<Greeting> =>
     argument === "" || /\s/.test(argument) || argument.length > 255
       ? { problem: replies.badGreeting }
-      : { value: { name: argument, extended } };
+      : { value: Object.freeze({ name: argument, extended }) };
 export const ehloName = greeting(true);
 export const heloName = greeting(false);
 
@@ -56,7 +56,7 @@ export function forwardPath(argument: string, context: Context): Outcome<Forward
 }
 
 /** RFC 5321 §4.5.1: `<postmaster>` is the postmaster of this server. */
-const atServer = (address: Address, name: string): Address => ({ ...address, domain: serverDomain(name) });
+const atServer = (address: Address, name: string): Address => Object.freeze({ ...address, domain: serverDomain(name) });
 
 /** Every server has a postmaster: at its own name, whatever the case. */
 export const isPostmaster = ({ localPart, domain }: Address, serverName: string): boolean =>

@@ -56,7 +56,8 @@ export class Connection implements Wire {
     socket.off("data", this.#onData);
     socket.resume();
     socket.end();
-    setTimeout(() => this.destroy(), lingerMilliseconds).unref();
+    const linger = setTimeout(() => this.destroy(), lingerMilliseconds).unref();
+    this.#raw.once("close", () => clearTimeout(linger)); // else it would hold a whole session for nothing
   }
 
   destroy(): void {

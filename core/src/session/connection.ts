@@ -9,25 +9,54 @@ export interface Peer {
   readonly local: Client;
 }
 
-/** The session as core holds it: what plugins read and only core writes. */
+/** What comes to be known of a session. */
+interface Known {
+  readonly greeting?: Greeting | undefined;
+  readonly identity?: Identity;
+  readonly spokeEarly?: true;
+}
+
+/** Writes in a session. Plugins hold the session itself, so the pen is not one of its methods. */
+export let note: (session: LiveSession, known: Known) => void;
+
+/** The session as core holds it: what plugins read, in plain JavaScript too, and only core writes. */
 export class LiveSession implements Session {
   readonly id: string;
   readonly client: Client;
   readonly local: Client;
   readonly tls: TlsInfo | undefined;
   readonly startedAt: number;
-  greeting: Greeting | undefined;
-  identity: Identity | undefined;
-  spokeEarly = false;
   readonly #listener: ListenerInfo;
+  #greeting: Greeting | undefined;
+  #identity: Identity | undefined;
+  #spokeEarly = false;
+
+  static {
+    note = (session, known) => {
+      if ("greeting" in known) session.#greeting = known.greeting;
+      if (known.identity !== undefined) session.#identity = Object.freeze({ ...known.identity });
+      if (known.spokeEarly !== undefined) session.#spokeEarly = known.spokeEarly;
+    };
+  }
 
   constructor(listener: ListenerInfo, peer: Peer, startedAt: number, id = newId(startedAt), tls?: TlsInfo) {
     this.#listener = listener;
     this.id = id;
-    this.client = peer.client;
-    this.local = peer.local;
+    this.client = Object.freeze(peer.client);
+    this.local = Object.freeze(peer.local);
     this.startedAt = startedAt;
-    this.tls = tls;
+    this.tls = Object.freeze(tls);
+    Object.freeze(this);
+  }
+
+  get greeting(): Greeting | undefined {
+    return this.#greeting;
+  }
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+  get spokeEarly(): boolean {
+    return this.#spokeEarly;
   }
 
   get serverName(): string {
@@ -55,7 +84,7 @@ export class LiveSession implements Session {
       this.id,
       this.tls,
     );
-    session.identity = identity;
+    if (identity !== undefined) note(session, { identity });
     return session;
   }
 }

@@ -2,7 +2,7 @@ import type { Generation } from "../host/generation.ts";
 import type { Context } from "../protocol/machine.ts";
 import { newId } from "./connection.ts";
 import type { LiveRun } from "./live-run.ts";
-import { LiveTransaction } from "./transaction.ts";
+import { LiveTransaction, accept } from "./transaction.ts";
 
 /** What the rows of the command table can see. */
 export const makeContext = ({ vocabulary, limits }: Generation, run: LiveRun): Context => ({
@@ -16,5 +16,5 @@ export const makeContext = ({ vocabulary, limits }: Generation, run: LiveRun): C
   keywords: () => vocabulary.ehloLines(run.session),
   verbs: () => [...vocabulary.commands.keys()],
   openTransaction: (reversePath, parameters) => new LiveTransaction(newId(run.clock.now()), reversePath, parameters),
-  accept: (transaction, recipient) => (transaction as LiveTransaction).accept(recipient), // opened one line above
+  accept: (transaction, recipient) => accept(transaction as LiveTransaction, recipient), // opened one line above
 });

@@ -7,6 +7,7 @@ import { replies } from "../protocol/replies.ts";
 import { type Reply, replyLines } from "../protocol/reply.ts";
 import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
 import { BodyIntake } from "./body.ts";
+import { note } from "./connection.ts";
 import { makeContext } from "./context.ts";
 import { badLine, connectionRefusal, faultOf, isFault } from "./faults.ts";
 import { Judging } from "./judging.ts";
@@ -65,7 +66,7 @@ export class Conversation {
 
   /** Asks `connect`, then greets or refuses. */
   open(): void {
-    if (this.#floor.pending() > 0 && !this.greeted) this.#run.session.spokeEarly = true; // behind a preamble
+    if (this.#floor.pending() > 0 && !this.greeted) note(this.#run.session, { spokeEarly: true }); // behind a preamble
     this.#wait(
       (done: Done<Session>) => this.#judging.connection(this.#run.session, done),
       (outcome) => {
@@ -187,9 +188,10 @@ export class Conversation {
   }
 
   #goOn({ reply, state, identity }: Extract<Step, { go: "on" }>): void {
-    const { session } = this.#run;
-    if (identity !== undefined) session.identity = identity;
-    session.greeting = state.phase === "new" ? undefined : state.greeting;
+    note(this.#run.session, {
+      greeting: state.phase === "new" ? undefined : state.greeting,
+      ...(identity === undefined ? {} : { identity }),
+    });
     const begins = state.phase === "mail" && this.#state.phase === "ready";
     const tooMany = begins ? this.#tally.transaction() : undefined;
     if (tooMany !== undefined) return this.close(tooMany);

@@ -4,7 +4,7 @@ import { Input } from "../protocol/lines.ts";
 import { replies } from "../protocol/replies.ts";
 import type { TlsInfo } from "../protocol/session.ts";
 import type { BodyIntake } from "./body.ts";
-import type { LiveSession, Peer } from "./connection.ts";
+import { type LiveSession, type Peer, note } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Deadline } from "./deadline.ts";
 import { LiveRun } from "./live-run.ts";
@@ -89,7 +89,7 @@ export class Engine {
   receive(octets: Uint8Array): void {
     const { what } = this.#reading;
     if (what === "closed") return;
-    if (!this.#conversation.greeted && what !== "preamble") this.session.spokeEarly = true;
+    if (!this.#conversation.greeted && what !== "preamble") note(this.session, { spokeEarly: true });
     this.#input.push(octets);
     this.#resume();
   }

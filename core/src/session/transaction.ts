@@ -2,7 +2,10 @@ import { formatAddress, type Address } from "../protocol/address.ts";
 import type { Parameters } from "../protocol/parameters.ts";
 import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
 
-/** From MAIL to the end of data, as core holds it. */
+/** Takes a recipient in. Plugins hold the transaction itself, so this is not one of its methods. */
+export let accept: (transaction: LiveTransaction, recipient: AcceptedRecipient) => void;
+
+/** From MAIL to the end of data, as core holds it: what plugins read and only core writes. */
 export class LiveTransaction implements Transaction {
   readonly id: string;
   readonly reversePath: Address | null;
@@ -10,11 +13,20 @@ export class LiveTransaction implements Transaction {
   readonly smtputf8: boolean;
   readonly #recipients = new Map<string, AcceptedRecipient>();
 
+  static {
+    accept = (transaction, recipient) => {
+      const key = formatAddress(recipient.address);
+      // The same recipient said twice gets one copy
+      if (!transaction.#recipients.has(key)) transaction.#recipients.set(key, recipient);
+    };
+  }
+
   constructor(id: string, reversePath: Address | null, parameters: Parameters) {
     this.id = id;
     this.reversePath = reversePath;
     this.parameters = parameters;
     this.smtputf8 = parameters.has("SMTPUTF8");
+    Object.freeze(this);
   }
 
   get recipients(): readonly AcceptedRecipient[] {
@@ -23,11 +35,5 @@ export class LiveTransaction implements Transaction {
 
   get count(): number {
     return this.#recipients.size;
-  }
-
-  /** The same recipient said twice gets one copy. */
-  accept(recipient: AcceptedRecipient): void {
-    const key = formatAddress(recipient.address);
-    if (!this.#recipients.has(key)) this.#recipients.set(key, recipient);
   }
 }

@@ -281,7 +281,7 @@ describe("commit", () => {
     const tap: Way["tap"] = (delivery) => delivery.stage(undefined as unknown as Staged);
     const { reply, log } = await deliver([transport([], { name: "a", tap })], ["x@a.test"]);
     expect(reply).toBe("451 4.3.0 Temporary local problem");
-    expect(log.join()).toContain("commit failed");
+    expect(log.join()).toContain("failed in commit");
   });
 });
 
@@ -293,7 +293,7 @@ test("an abort that throws is logged, and the client gets the refusal", async ()
   const plugins = [transport(diary, { name: "a", abort }), transport(diary, { name: "b", tap: () => reject("No") })];
   const { reply, log } = await deliver(plugins, ["x@a.test", "y@b.test"]);
   expect(reply).toBe("550 5.7.1 No");
-  expect(log).toEqual(["error: abort failed: disk"]);
+  expect(log).toEqual(["error: plugin a failed in abort: disk"]);
 });
 
 test("an abort that never ends is given up, and the client gets the refusal", async () => {
@@ -318,7 +318,7 @@ test("an abort that never ends is given up, and the client gets the refusal", as
   while (!aborted) await turn();
   clock.advance(30_000);
   expect(await hear(1)).toEqual(["550 5.7.1 No"]);
-  expect(log.lines).toEqual(["error: abort failed: not done within 30000 ms"]);
+  expect(log.lines).toEqual(["error: plugin a failed in abort: not done within 30000 ms"]);
 });
 
 describe("one phase", () => {

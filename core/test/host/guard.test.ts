@@ -129,6 +129,14 @@ const good: [what: string, tap: Tap, reply: string][] = [
   ["callback: null", callback((done) => done(null, rubbish(null))), "250 2.1.5 Recipient ok"],
   ["callback: a refusal", callback((done) => done(null, rubbish(reject("No")))), "550 5.7.1 No"],
   [
+    "callback: later",
+    callback((done) => void turn().then(() => done(null, rubbish(reject("Later"))))),
+    "550 5.7.1 Later",
+  ],
+];
+
+const twice: [what: string, tap: Tap, reply: string][] = [
+  [
     "callback: twice, the first counts",
     callback((done) => {
       done(null, rubbish(reject("One")));
@@ -152,12 +160,17 @@ const good: [what: string, tap: Tap, reply: string][] = [
     }),
     "250 2.1.5 Recipient ok",
   ],
-  [
-    "callback: later",
-    callback((done) => void turn().then(() => done(null, rubbish(reject("Later"))))),
-    "550 5.7.1 Later",
-  ],
 ];
+
+test.each(twice)("%s, and the log says so", async (_, tap, reply) => {
+  const log = recorder();
+  const { say, hear } = await open({ plugins: [sink(), bad(tap)], log });
+  say(...opened, "RCPT TO:<joe@example.com>", "NOOP");
+  expect((await hear(10)).at(-2)).toBe(reply);
+  expect(log.lines).toEqual([
+    expect.stringMatching(/^warn: plugin bad answered twice in rcpt, the first answer counts(: late)?$/),
+  ]);
+});
 
 test.each(good)("%s", async (_, tap, reply) => {
   const log = recorder();
