@@ -101,7 +101,8 @@ export class Client {
     for (;;) {
       const line = await this.line();
       if (line === undefined) {
-        const why = this.wire.ended ? "the server closed" : `no reply within ${this.#patience} ms`;
+        const closed = this.wire.ended ? "the server closed" : `no reply within ${this.#patience} ms`;
+        const why = this.wire.left ? "the client hung up" : closed;
         throw new Error(`${why}; it said so far: ${this.wire.lines.join(" | ")}`);
       }
       lines.push(line);
@@ -157,7 +158,7 @@ export class Client {
 
   /** The client is gone without a word. */
   hangUp(reason = "disconnected"): void {
-    this.#engine.gone(reason);
+    this.wire.hangUp(reason);
   }
 
   /** Ends the dialogue, and the server when `client()` made it. */
@@ -173,7 +174,7 @@ export class Client {
 
   async #until(holds: () => boolean): Promise<void> {
     const end = Date.now() + this.#patience;
-    while (!holds() && Date.now() < end) await this.wire.changed(end - Date.now());
+    while (!holds() && !this.wire.left && Date.now() < end) await this.wire.changed(end - Date.now());
   }
 }
 

@@ -19,7 +19,7 @@ export interface LogLine {
 }
 
 /** A server in memory: no port, no socket, no waiting, nothing printed. */
-export class TestHost {
+export class TestHost implements AsyncDisposable {
   readonly server: Mailhost;
   readonly clock: TestClock;
   readonly resolver: TestResolver;

@@ -21,3 +21,7 @@ export {
   type ScriptedFault,
   type TlsMode,
 } from "./inbox.ts";
+export { contract } from "./contract/contract.ts";
+export type { CheckName } from "./contract/check.ts";
+export type { ContractOptions, PluginMaker } from "./contract/options.ts";
+export { ContractError, type ContractCheck, type ContractReport } from "./contract/report.ts";

@@ -8,6 +8,8 @@ export class MemoryWire implements Wire {
   /** Every write, as text: one entry per write. */
   readonly writes: string[] = [];
   ended = false;
+  /** The client hung up. */
+  left = false;
   /** The server reads no more for now. */
   paused = false;
   #reads = true;
@@ -58,6 +60,13 @@ export class MemoryWire implements Wire {
   upgrade(_upgrade: Upgrade): void {
     const tls: TlsInfo = { protocol: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384" };
     queueMicrotask(() => this.#engine?.secured(tls));
+  }
+
+  /** The client is gone without a word. */
+  hangUp(reason: string): void {
+    this.left = true;
+    this.#engine?.gone(reason);
+    this.#wake();
   }
 
   /** Resolves when something was written, the server paused, read on or closed, or after `milliseconds`. */

@@ -1,0 +1,249 @@
+import { type HookName, type Log, Mailhost, type MailhostOptions, type Plugin } from "@mailhost/core";
+import { Client, type SpeakerOptions } from "../client.ts";
+import { TestClock } from "../clock.ts";
+import { TestResolver } from "../resolver.ts";
+import { sink } from "../sink.ts";
+import type { ContractOptions, PluginMaker } from "./options.ts";
+import { Probe, silenced, watched } from "./probe.ts";
+import { nextTurn, withPlace, within } from "./process.ts";
+import type { Finding } from "./report.ts";
+
+/** Milliseconds the clock is moved on when a tap waits for it, how often, and after how long. */
+const push = { clock: 1000, most: 20, every: 20 };
+
+/** How a ground differs from the usual one. */
+export interface GroundOptions {
+  /** Names the plugin stands under; its own unless told otherwise. */
+  readonly names?: readonly string[];
+  readonly listeners?: readonly string[];
+  readonly more?: readonly Plugin[];
+  readonly resolver?: TestResolver;
+  /** For judges nobody wants to hear of here. */
+  readonly limits?: MailhostOptions["limits"];
+}
+
+/** What one contract is about, and the grounds it was tried on. */
+export class Contract<Options = unknown> {
+  readonly options: ContractOptions<Options>;
+  readonly #make: PluginMaker<Options>;
+  readonly #grounds = new Set<Ground>();
+  /** Milliseconds a server may take to close. */
+  #patience = 1500;
+
+  constructor(make: PluginMaker<Options>, options: ContractOptions<Options>) {
+    this.#make = make;
+    this.options = options;
+  }
+
+  get from(): string {
+    return this.options.from ?? "sender@example.com";
+  }
+
+  get to(): string {
+    return this.options.to ?? "jane@example.com";
+  }
+
+  /** The plugin as it would be configured. */
+  async plugin(extra: object = {}): Promise<Plugin> {
+    const options = (await this.options.options?.()) ?? {};
+    return this.#make({ ...options, ...extra } as Options); // an unknown option more, where that is tried
+  }
+
+  /** A server of its own that the accepted message is accepted by. Rejects with its ConfigurationError. */
+  async ground(options: GroundOptions = {}): Promise<Ground> {
+    const ground = new Ground(this as Contract, options); // the ground never makes options
+    this.#grounds.add(ground);
+    await ground.prepare();
+    return ground;
+  }
+
+  /** Closes a server. What does not close is told by the check that looks at it; nobody waits for it twice. */
+  async shut(server: Mailhost): Promise<void> {
+    this.#patience = (await within(this.#patience, server.close())) ? 1500 : 20;
+  }
+
+  /** Closes all grounds. Gives what core had to say of the plugin. */
+  async clear(): Promise<Finding[]> {
+    const grounds = [...this.#grounds];
+    this.#grounds.clear();
+    await Promise.all(grounds.map((ground) => ground.close()));
+    return grounds.flatMap((ground) => ground.faults());
+  }
+}
+
+/** A fault as the log told it. */
+interface Fault {
+  readonly words: string;
+  readonly error: unknown;
+  readonly during: string;
+}
+
+/** One server with the plugin in it, on a clock that stands still but for taps that wait for it. */
+export class Ground {
+  readonly clock = new TestClock();
+  readonly resolver: TestResolver;
+  readonly probe = new Probe();
+  readonly server: Mailhost;
+  /** What the client is doing, for the report. */
+  during = "";
+  /** Taps are to come too late here. */
+  expectsLate = false;
+  /** The clock moves on for taps that wait for it. */
+  pushes = true;
+  readonly #contract: Contract;
+  readonly #ground: GroundOptions;
+  readonly #faults: Fault[] = [];
+  readonly #clients = new Set<Client>();
+  readonly #pusher: NodeJS.Timeout;
+  #plugins: readonly string[] = [];
+  #companions: readonly Plugin[] = [];
+
+  constructor(contract: Contract, ground: GroundOptions) {
+    this.#contract = contract;
+    this.#ground = ground;
+    this.resolver = ground.resolver ?? contract.options.resolver?.() ?? new TestResolver();
+    this.resolver.clock ??= this.clock;
+    this.server = new Mailhost({});
+    this.#pusher = setInterval(() => this.#push(), push.every);
+  }
+
+  async prepare(): Promise<void> {
+    await this.reload();
+    await this.#contract.options.prepare?.(this);
+  }
+
+  /** Puts the same configuration in force once more, with plugins made anew. */
+  async reload(): Promise<void> {
+    await this.server.reload(await this.#compose());
+  }
+
+  async #compose(): Promise<MailhostOptions> {
+    const { companions = () => [sink()], listener } = this.#contract.options;
+    const { names, listeners = ["contract"], more = [], limits } = this.#ground;
+    this.#companions = await companions();
+    const plugins = this.#companions.map(silenced);
+    const ours: Plugin[] = [];
+    for (const name of names ?? [undefined]) {
+      const plugin = await this.#contract.plugin();
+      const placed = name === undefined ? plugin : { ...plugin, name, placement: { ...plugin.placement, as: name } };
+      ours.push(watched(placed, this.probe));
+    }
+    this.#plugins = ours.map(({ name }) => name);
+    return {
+      name: "mx.example.com",
+      plugins: [...plugins, ...ours, ...more],
+      listeners: listeners.map((name) => ({ ...listener, name, port: 0 })),
+      clock: this.clock,
+      resolver: this.resolver,
+      log: this.#log(),
+      ...(limits === undefined ? {} : { limits }),
+    };
+  }
+
+  /** Failures of the plugin's taps there are passed over. */
+  ignoresFailures(hook: HookName): boolean {
+    const taps = this.server.generations.flatMap((generation) => generation.taps);
+    const ours = taps.filter((tap) => this.#plugins.includes(tap.plugin) && tap.hook.split(" ")[0] === hook);
+    return ours.some(({ onFailure }) => onFailure === "ignore");
+  }
+
+  /** Connects and says nothing. */
+  client(options: SpeakerOptions = {}): Client {
+    const client = this.#contract.options.client;
+    const speaker: Client = new Client(
+      this.server,
+      { ...(client === undefined ? {} : { client }), ...options },
+      async () => {},
+    );
+    this.#clients.add(speaker);
+    return speaker;
+  }
+
+  /** Connects, hears the banner, greets. */
+  async greeted(options: SpeakerOptions = {}): Promise<Client> {
+    const speaker = this.client(options);
+    await speaker.reply();
+    await this.greet(speaker);
+    return speaker;
+  }
+
+  async greet(speaker: Client): Promise<void> {
+    const { greet = (one: Client) => one.ask("EHLO client.test") } = this.#contract.options;
+    await greet(speaker);
+  }
+
+  /** A whole session with the accepted message. Gives the reply to it, in one line. */
+  async letter(options: SpeakerOptions = {}): Promise<string> {
+    const speaker = await this.greeted(options);
+    const { from, to } = this.#contract;
+    const reply = await speaker.deliver({ from, to });
+    if (!speaker.ended) speaker.send("QUIT");
+    this.leave(speaker);
+    return reply.join(" | ");
+  }
+
+  /** Sinks keep every message: that is what they are for. */
+  emptySinks(): void {
+    for (const companion of this.#companions) {
+      const { messages } = companion as { readonly messages?: unknown }; // a sink's
+      if (companion.definition.name === "sink" && Array.isArray(messages)) messages.length = 0;
+    }
+  }
+
+  leave(speaker: Client): void {
+    speaker.hangUp();
+    this.#clients.delete(speaker);
+  }
+
+  /** Waits until no tap of the plugin is under way; false when that takes longer. */
+  async quiet(milliseconds = 1000): Promise<boolean> {
+    const end = Date.now() + milliseconds;
+    while (this.probe.pending.size > 0 && Date.now() < end) await new Promise((resolve) => void setTimeout(resolve, 5));
+    return this.probe.pending.size === 0;
+  }
+
+  /** What core told of the plugin, but for what became of taps whose client was gone. */
+  faults(): Finding[] {
+    return this.#faults
+      .filter(({ error }) => typeof error !== "object" || error === null || !this.probe.forgiven.has(error))
+      .map(({ words, during }) => ({ what: during === "" ? words : `${during}: ${words}`, mend: "" }));
+  }
+
+  /** Ends all clients and the server. */
+  async close(): Promise<void> {
+    clearInterval(this.#pusher);
+    for (const speaker of this.#clients) speaker.hangUp("end of the contract");
+    this.#clients.clear();
+    // A tap that still waits is not waited for: it was reported
+    if (!(await this.quiet(50))) {
+      this.expectsLate = true;
+      this.clock.advance(600_000);
+    }
+    await this.#contract.shut(this.server);
+    await nextTurn();
+  }
+
+  #push(): void {
+    const waits = [...this.probe.pending].some((call) => call.pushed < push.most);
+    if (!this.pushes || !waits || this.clock.waiting === 0) return;
+    for (const call of this.probe.pending) call.pushed += 1;
+    this.clock.advance(push.clock);
+  }
+
+  /** Errors that core tells of the plugin, or of nobody. */
+  #log(): Log {
+    // The fields core gives
+    type Fields = { readonly plugin?: string; readonly hook?: string; readonly tap?: string; readonly err?: unknown };
+    const error = (fields: Fields, message: string): void => {
+      const { plugin, hook, tap, err } = fields;
+      if (plugin !== undefined && !this.#plugins.includes(plugin)) return;
+      if (this.expectsLate && /no answer within \d+ ms$/.test(message)) return;
+      // Two of a kind may both route
+      if (this.#plugins.length > 1 && / is routed to .+ and to /.test(message)) return;
+      const whose = hook === undefined || tap === undefined ? message : `the tap ${tap} of ${hook} failed`;
+      const words = err === undefined ? message : `${whose}: ${withPlace(err)}`;
+      this.#faults.push({ words, error: err, during: this.during });
+    };
+    return { debug() {}, info() {}, warn() {}, error };
+  }
+}
