@@ -37,7 +37,11 @@ test("raw is what was sent, whatever it is", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (lines) => {
       const text = lines.map((one) => one + crlf).join("");
-      expect(await say(utf8.encode(`${lines.map((one) => (one.startsWith(".") ? `.${one}` : one) + crlf).join("")}.${crlf}`))).toMatch(/^250 /);
+      expect(
+        await say(
+          utf8.encode(`${lines.map((one) => (one.startsWith(".") ? `.${one}` : one) + crlf).join("")}.${crlf}`),
+        ),
+      ).toMatch(/^250 /);
       expect(new TextDecoder("utf-8", { ignoreBOM: true }).decode((await mail.next()).raw)).toBe(text);
     }),
     { numRuns: 200, examples: [[[]], [["body alone"]], [["", "body alone"]], [[" x"]], [["Received: a"]]] },
@@ -56,7 +60,12 @@ test("octets that are no text are kept", async () => {
 test("a message that does not fit into memory is whole", async () => {
   const mail = await open();
   const content = Buffer.alloc(3_000_000, "0123456789");
-  await createTransport(mail.url).sendMail({ from: "a@example.com", to: "b@example.com", text: "x", attachments: [{ filename: "big", content }] });
+  await createTransport(mail.url).sendMail({
+    from: "a@example.com",
+    to: "b@example.com",
+    text: "x",
+    attachments: [{ filename: "big", content }],
+  });
   const [attachment] = (await mail.next()).attachments;
   expect(Buffer.from(attachment?.content as ArrayBuffer).equals(content)).toBe(true);
 });
@@ -76,7 +85,10 @@ test("what postal-mime cannot read arrives, and says so when it is asked for", a
   const mail = await open();
   const say = await dialogue(mail);
   const depth = 300;
-  const head = Array.from({ length: depth }, (_, level) => `Content-Type: multipart/mixed; boundary=b${level}\r\n\r\n--b${level}\r\n`);
+  const head = Array.from(
+    { length: depth },
+    (_, level) => `Content-Type: multipart/mixed; boundary=b${level}\r\n\r\n--b${level}\r\n`,
+  );
   expect(await say(utf8.encode(`${head.join("")}\r\nx\r\n.\r\n`))).toMatch(/^250 /);
   const message = await mail.next({ to: "jane@example.com" });
   expect(message).toMatchObject({ subject: "", text: "", html: "", links: [], attachments: [] });
@@ -94,13 +106,23 @@ test.each([
   ['<a href="#top"><a href=""><a data-href="https://b.example/">', "", []],
   ['<!-- <a href="https://a.example/"> -->', "", []],
   ["", "Go to https://a.example/x?y=1, or (https://b.example/z).", ["https://a.example/x?y=1", "https://b.example/z"]],
-  ["", "<https://a.example/> [https://b.example] https://c.example/a_(b)", ["https://a.example/", "https://b.example", "https://c.example/a_(b)"]],
-  ['<a href="https://a.example/">', "https://a.example/ https://b.example", ["https://a.example/", "https://b.example"]],
+  [
+    "",
+    "<https://a.example/> [https://b.example] https://c.example/a_(b)",
+    ["https://a.example/", "https://b.example", "https://c.example/a_(b)"],
+  ],
+  [
+    '<a href="https://a.example/">',
+    "https://a.example/ https://b.example",
+    ["https://a.example/", "https://b.example"],
+  ],
 ])("links of %j and %j", (html, text, links) => {
   expect(findLinks(html, text)).toEqual(links);
 });
 
-test.each([["<!--".repeat(50_000), ""], [" href = ".repeat(50_000), ""], ["", `https://a.example/${")".repeat(50_000)}`], ["", `http://a${".".repeat(50_000)}b`]])(
-  "long nonsense is looked through in no time",
-  (html, text) => expect(findLinks(html, text).length).toBeLessThan(2),
-);
+test.each([
+  ["<!--".repeat(50_000), ""],
+  [" href = ".repeat(50_000), ""],
+  ["", `https://a.example/${")".repeat(50_000)}`],
+  ["", `http://a${".".repeat(50_000)}b`],
+])("long nonsense is looked through in no time", (html, text) => expect(findLinks(html, text).length).toBeLessThan(2));

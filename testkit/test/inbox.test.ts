@@ -113,7 +113,9 @@ test("filters: addresses without case, patterns, subjects, the null sender", asy
 
 test("a filter that can mean nothing is a mistake, said at once", async () => {
   const mail = await open();
-  await expect(mail.next({ to: "signup" })).rejects.toThrow('to: "signup" is no address; use one, or a regular expression');
+  await expect(mail.next({ to: "signup" })).rejects.toThrow(
+    'to: "signup" is no address; use one, or a regular expression',
+  );
   expect(() => mail.messages({ from: "a b@example.com" })).toThrow(TypeError);
 });
 
@@ -157,7 +159,9 @@ test("none() waits for what must not come, and names it when it does", async () 
   await mail.none({ to, within: 1 });
   const waiting = mail.none({ to, within: 10_000 });
   await send(mail, to, "Surprise");
-  await expect(waiting).rejects.toThrow(`a message came that should not have: to ${to}, from app@example.com, subject "Surprise"`);
+  await expect(waiting).rejects.toThrow(
+    `a message came that should not have: to ${to}, from app@example.com, subject "Surprise"`,
+  );
   // It was looked at, not taken
   expect((await mail.next({ to })).subject).toBe("Surprise");
 });
@@ -230,7 +234,11 @@ test("a port of one's own, or an error that names it", async () => {
 test("listens on ::1 when told to", async () => {
   const mail = await open({ host: "::1" });
   expect(mail.url).toBe(`smtp://[::1]:${mail.port}`);
-  await createTransport({ host: "::1", port: mail.port }).sendMail({ from: "a@example.com", to: "b@example.com", text: "x" });
+  await createTransport({ host: "::1", port: mail.port }).sendMail({
+    from: "a@example.com",
+    to: "b@example.com",
+    text: "x",
+  });
   expect((await mail.next()).client.address).toBe("::1");
 });
 
@@ -255,7 +263,15 @@ test("a message that a client does not wait for is kept", async () => {
 
 const letter = (id: string, to: readonly string[]): InboxMessage =>
   new InboxMessage(
-    { id, receivedAt: new Date(0), from: "", to, client: { address: "192.0.2.1", port: 1, name: "" }, auth: undefined, tls: undefined },
+    {
+      id,
+      receivedAt: new Date(0),
+      from: "",
+      to,
+      client: { address: "192.0.2.1", port: 1, name: "" },
+      auth: undefined,
+      tls: undefined,
+    },
     new Uint8Array(0),
     { email: undefined, error: new Error("none"), text: "" },
   );

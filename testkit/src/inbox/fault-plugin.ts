@@ -60,6 +60,8 @@ const aboutOf = (transaction: Transaction): About => ({
 
 async function carryOut(effect: Effect, dialogue: Dialogue, clock: Clock, signal: AbortSignal): Promise<Opinion> {
   await pause(clock, effect.delay, signal);
+  // The inbox closes, or the client is gone: whatever was delayed does not happen
+  if (signal.aborted) return gone;
   if (effect.drop) {
     dialogue.wire.drop();
     return gone;

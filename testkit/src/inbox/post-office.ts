@@ -54,7 +54,6 @@ export class PostOffice {
       clock: systemClock,
       secureContext: undefined,
       handshakeFault: () => this.faults.take("TLS"),
-      tlsFailed: (error) => this.journal.note(`TLS failed: ${error.message}`),
     };
     this.#listener = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     // A test run that forgets its inbox ends all the same

@@ -12,7 +12,6 @@ export interface WireOptions {
   readonly secureContext: SecureContext | undefined;
   /** Asked before each handshake. */
   readonly handshakeFault: () => Effect | undefined;
-  readonly tlsFailed: (error: Error) => void;
 }
 
 /** A socket the engine speaks on, which can also do what no server does: hold its tongue, and hang up without a word. */
@@ -131,13 +130,12 @@ export class SocketWire implements Wire {
 
   #secure(): void {
     const raw = this.#raw;
-    const { secureContext, tlsFailed } = this.#options;
+    const { secureContext } = this.#options;
     let over = false;
     const failed = (error: Error): void => {
       if (over) return;
       over = true;
-      tlsFailed(error);
-      this.#engine?.gone("TLS failed");
+      this.#engine?.gone(`TLS failed: ${error.message}`);
       this.drop();
     };
     if (raw.destroyed) return failed(new Error("closed before the TLS handshake"));
@@ -146,7 +144,9 @@ export class SocketWire implements Wire {
     // A socket that no tls.Server made keeps what breaks the layer to this event
     socket.on("_tlsError", (error: Error) => (over ? socket.destroy() : failed(error)));
     for (const event of ["end", "close"])
-      socket.once(event, () => failed(new Error("the client closed during the TLS handshake")));
+      socket.once(event, () =>
+        failed(new Error("the client closed during the handshake; does it trust the certificate?")),
+      );
     socket.on("secure", () => {
       if (over) return;
       over = true;
