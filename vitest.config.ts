@@ -11,6 +11,7 @@ export default defineConfig({
       "plugins/*/test/**/*.test.ts",
       "test/**/*.test.ts",
     ],
+    exclude: ["**/node_modules/**", "test/*.work/**"],
     globalSetup: "test/support/packed-folder.ts",
     testTimeout: 20_000,
     execArgv: ["-C", "@mailhost/source"],

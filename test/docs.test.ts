@@ -1,11 +1,12 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hooksPage } from "../scripts/hooks-doc.mts";
 import { setUser } from "@mailhost/plugin-auth-plain";
 import { makeCertificate } from "./support/certificate.ts";
 import { run } from "./support/run.ts";
-import { readSnippets, type Snippet } from "./support/snippets.ts";
+import { readSnippets, type Snippet, stagesOf } from "./support/snippets.ts";
 
 const root = join(import.meta.dirname, "..");
 const work = join(root, "test/snippets.work");
@@ -14,25 +15,48 @@ const pages = [
   "README.md",
   ...readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
   ...["core", "testkit", "cli", "examples", ...readdirSync(join(root, "plugins")).map((name) => `plugins/${name}`)].map((folder) => `${folder}/README.md`),
-]; // prettier-ignore
+].filter((page) => existsSync(join(root, page))); // prettier-ignore
 
-const typescript = pages.flatMap((page) => readSnippets(root, page)).filter(({ language }) => language === "ts");
+/** Examples that are packages: what their pages show is run where they are installed. */
+const examplePages = ["examples/greylist/README.md"];
 
-/** Each snippet is a file; those of one page may import each other by the name their heading or first line gives. */
-function fileOf(snippet: Snippet, index: number): string {
-  const named = /^\/\/ (\S+\.m?ts)$/m.exec(snippet.code.split("\n")[0] ?? "")?.[1];
-  return join(work, snippet.page.replaceAll(/[/.]/g, "-"), named ?? `${index}.ts`);
+const snippets = pages.flatMap((page) => readSnippets(root, page));
+/** Those that stand for themselves, and those that no stage grows. */
+const loose = snippets.filter(
+  ({ language, stage, file }) => language === "ts" && (stage === undefined || file === undefined),
+);
+
+/** Pages that grow something, stage by stage, and where it stands ready. */
+const grown = { "docs/write-a-plugin.md": "examples/greylist" };
+
+const folderOf = (page: string): string => join(work, page.replaceAll(/[/.]/g, "-"));
+
+/** Each snippet is a file; those of one page import each other by the names their first lines give. */
+const fileOf = (snippet: Snippet, index: number): string => join(folderOf(snippet.page), snippet.file ?? `${index}.ts`);
+
+/** What the reader has in his folder at the end of each stage, and the tests to be held there. */
+const stages = Object.keys(grown).flatMap((page) => {
+  const all = stagesOf(snippets.filter((snippet) => snippet.page === page));
+  return [...all].map(([stage, files]) => {
+    const before = all.get(stage - 1);
+    const isNew = (file: string): boolean => files.get(file) !== before?.get(file);
+    const grows = [...files.keys()].some((file) => file.startsWith("src/") && isNew(file));
+    const tests = [...files.keys()].filter((file) => file.endsWith(".test.ts") && (grows || isNew(file)));
+    return { page, stage, files, tests, folder: join(folderOf(page), `stage-${stage}`) };
+  });
+});
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }
 
 beforeAll(() => {
   rmSync(work, { recursive: true, force: true });
-  for (const [index, snippet] of typescript.entries()) {
-    const file = fileOf(snippet, index);
-    mkdirSync(join(file, ".."), { recursive: true });
-    writeFileSync(file, snippet.code);
-  }
-  const settings = { extends: "../../tsconfig.test.json", include: ["./*/*.ts", "./*/*.mts"], exclude: [] };
-  writeFileSync(join(work, "tsconfig.json"), JSON.stringify(settings));
+  for (const [index, snippet] of loose.entries()) write(fileOf(snippet, index), snippet.code);
+  for (const { folder, files } of stages) for (const [file, text] of files) write(join(folder, file), text);
+  const settings = { extends: "../../tsconfig.test.json", include: ["./**/*.ts", "./**/*.mts"], exclude: [] };
+  write(join(work, "tsconfig.json"), JSON.stringify(settings));
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
@@ -62,40 +86,76 @@ describe("every TypeScript snippet runs", () => {
     await setUser(join(work, "users"), "jane@example.com", "secret");
   });
 
-  for (const [index, snippet] of typescript.entries()) {
-    if (isTest(snippet)) continue;
+  const check = (config: string) =>
+    run(process.execPath, [join(root, "cli/bin/mailhost.js"), "check", "--config", config]);
+
+  for (const [index, snippet] of loose.entries()) {
+    if (isTest(snippet) || isTested(snippet)) continue;
     test(`${snippet.page}, ${snippet.heading} (${index})`, { timeout: 60_000 }, async () => {
       const copy = fileOf(snippet, index).replace(/\.(m?ts)$/, ".run.$1");
       // A program ends once everything is up
       const over = listens(snippet) ? "\nsetTimeout(() => process.exit(0), 300);\n" : "";
-      writeFileSync(copy, here(snippet.code) + over);
-      const source = ["-C", "@mailhost/source", "--import", "tsx"];
-      const args = configures(snippet)
-        ? [join(root, "cli/bin/mailhost.js"), "check", "--config", copy]
-        : [...source, copy];
-      const ran = await run(process.execPath, args);
+      write(copy, here(snippet.code) + over);
+      const ran = configures(snippet)
+        ? await check(copy)
+        : await run(process.execPath, ["-C", "@mailhost/source", "--import", "tsx", copy]);
       expect(ran.code, ran.stdout + ran.stderr).toBe(0);
     });
   }
+
+  for (const { page, stage, folder, files } of stages.filter(({ stage, page }) => isFirstOrLast(page, stage)))
+    test(`${page}, the configuration of stage ${stage}`, { timeout: 60_000 }, async () => {
+      const config = join(folder, "mailhost.config.run.mts");
+      write(config, here(files.get("mailhost.config.mts") ?? ""));
+      const ran = await check(config);
+      expect(ran.code, ran.stdout + ran.stderr).toBe(0);
+    });
 });
 
-const tests = typescript.filter(isTest);
+/** A test of the same page imports it: that one runs it. */
+const isTested = ({ page, file }: Snippet): boolean =>
+  file !== undefined && loose.some((other) => other.page === page && isTest(other) && other.code.includes(`/${file}"`));
 
-test("every test in the documentation passes", { timeout: 120_000 }, async () => {
-  expect(tests.length).toBeGreaterThan(0);
+const isFirstOrLast = (page: string, stage: number): boolean => {
+  const all = stages.filter((other) => other.page === page).map((other) => other.stage);
+  return stage === Math.min(...all) || stage === Math.max(...all);
+};
+
+test("every test in the documentation passes", { timeout: 180_000 }, async () => {
   const settings = join(work, "vitest.config.mts");
-  writeFileSync(
+  write(
     settings,
-    `export default { root: ${JSON.stringify(work)}, ssr: { resolve: { conditions: ["@mailhost/source", "node", "import", "default"] } }, test: { include: ["**/*.ts"], exclude: ["**/*.run.*", "**/vitest.config.mts"], passWithNoTests: false } };`,
+    `export default { root: ${JSON.stringify(work)}, ssr: { resolve: { conditions: ["@mailhost/source", "node", "import", "default"] } }, test: { pool: "threads", isolate: false, include: ["**/*.ts"], exclude: ["**/*.run.*", "**/vitest.config.mts"], passWithNoTests: false } };`,
   );
-  const files = typescript.flatMap((snippet, index) => (isTest(snippet) ? [fileOf(snippet, index)] : []));
+  const files = [
+    ...loose.flatMap((snippet, index) => (isTest(snippet) ? [fileOf(snippet, index)] : [])),
+    ...stages.flatMap(({ folder, tests }) => tests.map((file) => join(folder, file))),
+  ];
   const ran = await run(
     process.execPath,
     ["-C", "@mailhost/source", join(root, "node_modules/vitest/vitest.mjs"), "run", "--config", settings, ...files],
     "",
     { VITEST_REPORT: undefined },
+    180,
   );
   expect(ran.code, ran.stdout + ran.stderr).toBe(0);
+  expect(/Test Files +(\d+) passed/.exec(stripVTControlCharacters(ran.stdout))?.[1]).toBe(String(files.length));
+});
+
+describe.each(Object.entries(grown))("%s ends where %s stands", (page, example) => {
+  const last = stages.filter((stage) => stage.page === page).at(-1)?.files ?? new Map<string, string>();
+
+  test("in every file of its source", () => {
+    const source = readdirSync(join(root, example, "src")).map((name) => `src/${name}`);
+    expect([...last.keys()]).toEqual(expect.arrayContaining([...source, "package.json", "tsconfig.json"]));
+  });
+
+  test.each([...last].filter(([file]) => /^src|json$/.test(file)))("%s is the same", (file, text) => {
+    const there = readFileSync(join(root, example, file), "utf8");
+    // Lists of manifests are laid out in their own way
+    if (file.endsWith(".json")) expect(JSON.parse(text)).toEqual(JSON.parse(there));
+    else expect(text).toBe(there);
+  });
 });
 
 test("docs/hooks.md is what the code says", () => {
@@ -106,7 +166,14 @@ test("docs/hooks.md is what the code says", () => {
 
 test("every link between the documents leads somewhere", () => {
   const broken: string[] = [];
-  for (const page of [...pages, "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/decisions/README.md"]) {
+  for (const page of [
+    ...pages,
+    ...examplePages,
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/decisions/README.md",
+  ]) {
     const text = readFileSync(join(root, page), "utf8");
     for (const [, target = ""] of text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
