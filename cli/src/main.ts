@@ -52,6 +52,7 @@ function program(): Command {
   lookingCommands(root);
   handCommands(root);
   userCommands(root);
+  authorCommands(root);
   return root;
 }
 
@@ -169,6 +170,16 @@ function userCommands(root: Command): void {
     .description("print the users")
     .addOption(usersFile())
     .action(async (flags) => (await userModule()).list(flags));
+}
+
+function authorCommands(root: Command): void {
+  root
+    .command("plugin")
+    .description("write a plugin of your own")
+    .command("create <name>")
+    .description("write a package to begin with, in a new folder: tests, types, everything npm wants")
+    .option("--js", "JavaScript instead of TypeScript; types are checked and published all the same")
+    .action(async (name, flags) => (await import("./commands/plugin-create.ts")).create(name, flags, ownVersion()));
 }
 
 function ownVersion(): string {

@@ -34,8 +34,8 @@ export interface Attempt {
   readonly from: string;
 }
 
-/** Plugins this command brings along. */
-const brought = [
+/** Plugins this command brings along: their names are found first. */
+export const brought: readonly string[] = [
   "starttls",
   "auth-plain",
   "auth-login",
