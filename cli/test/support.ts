@@ -112,10 +112,11 @@ export async function serve(args: readonly string[], options: RunOptions & { lis
   const until = (holds: (text: string) => boolean): Promise<void> =>
     new Promise((resolve, reject) => {
       const check = (): void => {
-        if (holds(all())) resolve();
+        if (!holds(all())) return;
+        for (const stream of [child.stdout, child.stderr]) stream?.off("data", check);
+        resolve();
       };
-      child.stdout?.on("data", check);
-      child.stderr?.on("data", check);
+      for (const stream of [child.stdout, child.stderr]) stream?.on("data", check);
       void ended.then((code) => reject(new Error(`the server ended with ${code}\n${all()}`)));
       check();
     });

@@ -2,7 +2,8 @@ import type { Health } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
 import type { ListenerInfo } from "./plugin.ts";
-import type { DefaultTransports } from "./recipient.ts";
+import type { PermitDeclaration, RouteDeclaration } from "./extension.ts";
+import type { DefaultTransports, Transport } from "./recipient.ts";
 import type { BareLineEnds } from "../protocol/body.ts";
 import type { Clock, Log, Resolver } from "./services.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -50,8 +51,30 @@ export interface Services {
   readonly resolver: Resolver;
 }
 
+/** What is in force on one listener. */
+export interface Generation {
+  readonly listener: ListenerInfo;
+  /** In configuration order. */
+  readonly plugins: readonly PlannedPlugin[];
+  /** Hook by hook, in the order they are asked. */
+  readonly taps: readonly PlannedTap[];
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+  /** Transports of recipients that nobody routed. */
+  readonly defaults: DefaultTransports;
+  readonly vocabulary: {
+    readonly transports: ReadonlyMap<string, Transport>;
+    readonly permits: readonly (PermitDeclaration & { readonly plugin: string })[];
+    readonly routes: readonly (RouteDeclaration & { readonly plugin: string })[];
+  };
+  /** Sessions that are not over. */
+  readonly sessions: number;
+  /** Somebody watches what happens. */
+  readonly traced: boolean;
+}
+
 /** One set of hooks, plugins and options in force on one listener. Sessions finish on the one they began with. */
-export class Generation {
+export class LiveGeneration implements Generation {
   readonly listener: ListenerInfo;
   readonly hooks: Hooks;
   readonly vocabulary: Vocabulary;
@@ -65,7 +88,7 @@ export class Generation {
   /** By the name a plugin stands under. */
   readonly health: ReadonlyMap<string, Health>;
   readonly longestLine: number;
-  readonly #closers: readonly (() => void | Promise<void>)[];
+  readonly #closers: (() => void | Promise<void>)[];
   #sessions = 0;
   #retired: (() => void) | undefined;
 
@@ -83,6 +106,10 @@ export class Generation {
     this.health = parts.health;
     this.longestLine = parts.vocabulary.longestLine;
     this.#closers = parts.closers;
+  }
+
+  get traced(): boolean {
+    return this.hooks.trace.taps.length > 0;
   }
 
   get sessions(): number {
@@ -114,7 +141,7 @@ export class Generation {
 }
 
 export interface GenerationParts extends Pick<
-  Generation,
+  LiveGeneration,
   | "listener"
   | "hooks"
   | "vocabulary"
@@ -127,19 +154,22 @@ export interface GenerationParts extends Pick<
   | "plugins"
   | "health"
 > {
-  readonly closers: readonly (() => void | Promise<void>)[];
+  readonly closers: (() => void | Promise<void>)[];
 }
 
 /** Milliseconds a plugin gets to close what it opened. */
 const closeMilliseconds = 10_000;
 
-/** Runs all of them in reverse order; one that fails or does not end is logged and keeps none of the others. */
+/**
+ * Runs all of them in reverse order; one that fails or does not end is logged and keeps none of the others.
+ * Empties the list: who opened a shared value that lives on still holds its host, and with it what closed the others.
+ */
 export async function runClosers(
-  closers: readonly (() => void | Promise<void>)[],
+  closers: (() => void | Promise<void>)[],
   log: Log,
   milliseconds = closeMilliseconds,
 ): Promise<void> {
-  for (const close of closers.toReversed()) {
+  for (const close of closers.splice(0).toReversed()) {
     let timer: NodeJS.Timeout | undefined;
     try {
       const late = new Promise<never>((_, reject) => {

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
-import type { Generation } from "../host/generation.ts";
+import type { LiveGeneration } from "../host/generation.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Upgrade } from "../protocol/machine.ts";
 import type { Peer } from "../session/connection.ts";
-import { Engine } from "../session/engine.ts";
+import { SessionEngine } from "../session/engine.ts";
 import type { Wire } from "../session/wire.ts";
 import { secure } from "./upgrade.ts";
 
@@ -12,18 +12,18 @@ const lingerMilliseconds = 2000;
 
 /** One TCP stream with the engine that speaks on it. */
 export class Connection implements Wire {
-  readonly engine: Engine;
+  readonly engine: SessionEngine;
   readonly #raw: Socket;
-  readonly #generation: Generation;
+  readonly #generation: LiveGeneration;
   #socket: Socket;
   #ended = false;
 
-  constructor(socket: Socket, generation: Generation, spool: SpoolPlace, over: () => void) {
+  constructor(socket: Socket, generation: LiveGeneration, spool: SpoolPlace, over: () => void) {
     this.#raw = socket;
     this.#socket = socket;
     this.#generation = generation;
     socket.setNoDelay(true);
-    this.engine = new Engine({ generation, wire: this, peer: peerOf(socket), spool, over });
+    this.engine = new SessionEngine({ generation, wire: this, peer: peerOf(socket), spool, over });
     // From the first tick on every socket has its error handler
     socket.on("error", (error) => this.engine.gone(error.message));
     socket.on("close", () => this.engine.gone("disconnected"));
