@@ -20,6 +20,7 @@ export type {
   Plugin,
   PluginDefinition,
   PluginFactory,
+  SchemaResult,
   StandardSchema,
 } from "./host/plugin.ts";
 export { defer, disconnect, isRefusal, reject, rejectWith } from "./host/opinion.ts";
@@ -59,7 +60,7 @@ export { formatAddress, parseAddress, type Address } from "./protocol/address.ts
 export { canonicalDomain, canonicalLiteral } from "./protocol/domain.ts";
 export { isPostmaster } from "./protocol/syntax.ts";
 export { stuff, type BareLineEnds } from "./protocol/body.ts";
-export { baseCommands, last, row } from "./protocol/commands.ts";
+export { baseCommands, last, row, type Columns } from "./protocol/commands.ts";
 export { nobody } from "./protocol/machine.ts";
 export type {
   Ask,
@@ -73,6 +74,7 @@ export type {
   Mechanism,
   Outcome,
   Phase,
+  Refused,
   Row,
   State,
   Step,
@@ -90,6 +92,7 @@ export type {
   Identity,
   ListenerMode,
   Route,
+  SentCredentials,
   Session,
   TlsInfo,
   Transaction,
@@ -98,6 +101,5 @@ export type {
 export { decodeBase64, encodeBase64 } from "./protocol/base64.ts";
 
 // Run the engine on a wire of one's own
-export type { Engine } from "./session/engine.ts";
-export type { Wire } from "./session/wire.ts";
+export type { Engine, Wire } from "./session/wire.ts";
 export type { Peer } from "./session/connection.ts";

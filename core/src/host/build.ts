@@ -1,7 +1,7 @@
 import type { BareLineEnds } from "../protocol/body.ts";
 import { checkManifests, checkWhole, standing, unknownNames } from "./checks.ts";
 import { Facade, type NotedTap, insertWatcher } from "./facade.ts";
-import { Generation, type PlannedPlugin, type PlannedTap, type Services, runClosers } from "./generation.ts";
+import { LiveGeneration, type PlannedPlugin, type PlannedTap, type Services, runClosers } from "./generation.ts";
 import { describe } from "./guard.ts";
 import { type Hooks, makeHooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
@@ -41,7 +41,7 @@ export async function buildGeneration(
   blueprint: Blueprint,
   services: Services,
   shared: SharedValues,
-): Promise<Generation> {
+): Promise<LiveGeneration> {
   const { problems, unreadable } = checkManifests(blueprint);
   const vocabulary = new Vocabulary(blueprint.limits.messageOctets, services.log);
   const closers: (() => void | Promise<void>)[] = [];
@@ -79,7 +79,7 @@ export async function buildGeneration(
   }
   const plugins = applied.map(manifestOf);
   const health = new Map(applied.map(({ plugin: { name }, facade }) => [name, facade.health]));
-  return new Generation({ ...blueprint, hooks, vocabulary, services, taps, plugins, health, closers });
+  return new LiveGeneration({ ...blueprint, hooks, vocabulary, services, taps, plugins, health, closers });
 }
 
 function manifestOf({ plugin: { name, definition }, where, facade, provides }: Applied): PlannedPlugin {

@@ -1,20 +1,20 @@
-import type { Credentials as Sent, Identity } from "../protocol/session.ts";
+import type { Identity, SentCredentials } from "../protocol/session.ts";
 import type { Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
 
 /** What AUTH sent, on its way to an identity. */
-export type Credentials = Sent & {
+export type Credentials = SentCredentials & {
   /** Says who the client is. The first identity counts. Throws a TypeError on one without a name. */
   identify(identity: Identity): void;
 };
 
 /** What all taps together said of one AUTH. */
 export class CredentialsCase implements Lender<Credentials> {
-  readonly sent: Sent;
+  readonly sent: SentCredentials;
   identity: Identity | undefined;
   readonly shared: Credentials;
 
-  constructor(sent: Sent) {
+  constructor(sent: SentCredentials) {
     this.sent = sent;
     this.shared = this.fresh();
   }

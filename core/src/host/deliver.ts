@@ -5,7 +5,7 @@ import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
 import type { StoredMessage } from "../message/message.ts";
 import { storageReply } from "../message/receiver.ts";
 import { DeliveryCase, type Staged } from "./delivery.ts";
-import type { Generation } from "./generation.ts";
+import type { LiveGeneration } from "./generation.ts";
 import { describe } from "./guard.ts";
 import type { Health } from "./health.ts";
 import { isRefusal } from "./opinion.ts";
@@ -41,7 +41,7 @@ interface Refused {
  * 4yz before 5yz, then the order of RCPT. `dryRun` stages and aborts: `mailhost try`.
  */
 export async function deliver(
-  generation: Generation,
+  generation: LiveGeneration,
   message: StoredMessage,
   transaction: Transaction,
   run: Run,
@@ -87,7 +87,7 @@ export const callKey = (transport: Transport, { route }: Pick<AcceptedRecipient,
   transport.phases === "one" ? `${transport.name} ${route.nexthop ?? ""}` : transport.name;
 
 function stage(
-  generation: Generation,
+  generation: LiveGeneration,
   group: Group,
   message: StoredMessage,
   transaction: Transaction,

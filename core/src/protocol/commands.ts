@@ -36,7 +36,8 @@ const asks = {
       : judges.recipient(path, transaction, done),
 };
 
-type Columns<A, J, P extends Phase> = [
+/** What a row consists of, in the order of the table's columns; `octets` of its line, 512 unless told otherwise. */
+export type Columns<A, J, P extends Phase> = [
   phases: readonly P[],
   syntax: Row<A, J, P>["syntax"],
   judge: Ask<A, J, P>,

@@ -1,7 +1,7 @@
 import type { Reply } from "./reply.ts";
 import type {
   AcceptedRecipient,
-  Credentials,
+  SentCredentials,
   ForwardPath,
   Greeting,
   Identity,
@@ -30,7 +30,7 @@ export type Done<T> = (outcome: Outcome<T>) => void;
 /** Those who judge: core's hooks, as the table sees them. The session room provides them, and asks `data` and `queue` when a body is over. */
 export interface Judges {
   greeting(greeting: Greeting, done: Done<Greeting>): void;
-  credentials(credentials: Credentials, done: Done<Identity>): void;
+  credentials(credentials: SentCredentials, done: Done<Identity>): void;
   recipient(path: ForwardPath, transaction: Transaction, done: Done<AcceptedRecipient>): void;
 }
 
@@ -65,13 +65,13 @@ export type Step =
       readonly resume: (line: string) => Step;
     }
   | { readonly go: "body"; readonly reply: Reply; readonly transaction: Transaction; readonly state: State }
-  | { readonly go: "credentials"; readonly credentials: Credentials; readonly resume: (identity: Identity) => Step }
+  | { readonly go: "credentials"; readonly credentials: SentCredentials; readonly resume: (identity: Identity) => Step }
   | { readonly go: "assume"; readonly client: AssumedClient };
 
 /** One step of a SASL exchange: ask for more, hand over what was learnt, or refuse. */
 export type Exchange =
   | { readonly challenge: Uint8Array; readonly next: (response: Uint8Array) => Exchange }
-  | { readonly credentials: Credentials }
+  | { readonly credentials: SentCredentials }
   | { readonly refuse: Reply };
 
 /** A SASL mechanism, RFC 4422. Its framing on the wire (RFC 4954) is core's. */

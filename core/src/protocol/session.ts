@@ -52,7 +52,7 @@ export interface Session {
 }
 
 /** What AUTH sent: a password, an opaque token, or a name the mechanism itself has proved. */
-export type Credentials =
+export type SentCredentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
   | { readonly kind: "token"; readonly username: string; readonly token: string }
   | { readonly kind: "proven"; readonly username: string };

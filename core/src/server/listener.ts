@@ -1,5 +1,5 @@
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
-import type { Generation } from "../host/generation.ts";
+import type { LiveGeneration } from "../host/generation.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import { replies } from "../protocol/replies.ts";
 import { type Reply, encodeReply } from "../protocol/reply.ts";
@@ -37,7 +37,7 @@ export class ConnectionCount {
 
 /** One listening socket, and the generation that new connections get. */
 export class Listener {
-  generation: Generation;
+  generation: LiveGeneration;
   /** Where bodies of new connections are kept. */
   spool: SpoolPlace;
   readonly place: Place;
@@ -50,7 +50,7 @@ export class Listener {
   #closing: Promise<void> | undefined;
   #stopping: NodeJS.Timeout | undefined;
 
-  constructor(generation: Generation, place: Place, spool: SpoolPlace, count: ConnectionCount) {
+  constructor(generation: LiveGeneration, place: Place, spool: SpoolPlace, count: ConnectionCount) {
     this.generation = generation;
     this.place = place;
     this.spool = spool;

@@ -1,5 +1,5 @@
 import { buildGeneration } from "../host/build.ts";
-import type { Generation, Services } from "../host/generation.ts";
+import type { Generation, LiveGeneration, Services } from "../host/generation.ts";
 import type { FailingPlugin } from "../host/health.ts";
 import { ConfigurationError, type Problem } from "../host/problems.ts";
 import { consoleLog, steadyLog, systemClock, systemResolver } from "../host/services.ts";
@@ -8,8 +8,8 @@ import { defaultLimits } from "../host/limits.ts";
 import { MemoryBudget } from "../message/budget.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Peer } from "../session/connection.ts";
-import { Engine } from "../session/engine.ts";
-import type { Wire } from "../session/wire.ts";
+import { SessionEngine } from "../session/engine.ts";
+import type { Engine, Wire } from "../session/wire.ts";
 import { listenProblem } from "./listen-problem.ts";
 import { ConnectionCount, Listener } from "./listener.ts";
 import { type MailhostOptions, type Plan, plan, spoolFolder } from "./settings.ts";
@@ -35,7 +35,7 @@ const noPeer: Peer = { client: { address: "127.0.0.1", port: 0 }, local: { addre
 
 interface Force {
   readonly plan: Plan;
-  readonly generation: Generation;
+  readonly generation: LiveGeneration;
 }
 
 /** A mail server composed from plugins. */
@@ -47,7 +47,7 @@ export class Mailhost {
   readonly #left = new Set<Listener>();
   readonly #retiring = new Set<Promise<void>>();
   /** Generations that wait for their last sessions. */
-  readonly #leaving = new Set<Generation>();
+  readonly #leaving = new Set<LiveGeneration>();
   #spool: SpoolPlace;
   #options: MailhostOptions;
   #force: readonly Force[] = [];
@@ -66,7 +66,9 @@ export class Mailhost {
 
   /** Plugins in force that keep failing: many failures within a minute, and no minute without one since. */
   get failing(): readonly FailingPlugin[] {
-    return this.generations.flatMap(({ health }) => [...health.values()].flatMap((one) => one.failing ?? []));
+    return this.#force.flatMap(({ generation: { health } }) =>
+      [...health.values()].flatMap((one) => one.failing ?? []),
+    );
   }
 
   get addresses(): readonly ListeningAddress[] {
@@ -158,7 +160,7 @@ export class Mailhost {
       leave();
       options.over?.();
     };
-    const engine = new Engine({
+    const engine = new SessionEngine({
       generation,
       wire,
       peer: options.peer ?? noPeer,

@@ -1,11 +1,11 @@
-import type { Generation } from "../host/generation.ts";
+import type { LiveGeneration } from "../host/generation.ts";
 import type { Context } from "../protocol/machine.ts";
 import { newId } from "./connection.ts";
 import type { LiveRun } from "./live-run.ts";
 import { LiveTransaction, accept } from "./transaction.ts";
 
 /** What the rows of the command table can see. */
-export const makeContext = ({ vocabulary, limits }: Generation, run: LiveRun): Context => ({
+export const makeContext = ({ vocabulary, limits }: LiveGeneration, run: LiveRun): Context => ({
   get session() {
     return run.session;
   },

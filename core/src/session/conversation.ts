@@ -1,4 +1,4 @@
-import type { Generation } from "../host/generation.ts";
+import type { LiveGeneration } from "../host/generation.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
 import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
@@ -41,7 +41,7 @@ export class Conversation {
   greeted = false;
   /** A message has arrived whole and is on its way: no disconnect stops it. */
   delivering = false;
-  readonly #generation: Generation;
+  readonly #generation: LiveGeneration;
   readonly #run: LiveRun;
   readonly #floor: Floor;
   readonly #spool: SpoolPlace;
@@ -51,7 +51,7 @@ export class Conversation {
   #state: State = { phase: "new" };
   readonly #mask: LineMask;
 
-  constructor(generation: Generation, run: LiveRun, floor: Floor, spool: SpoolPlace, dryRun: boolean) {
+  constructor(generation: LiveGeneration, run: LiveRun, floor: Floor, spool: SpoolPlace, dryRun: boolean) {
     this.#generation = generation;
     this.#run = run;
     this.#floor = floor;

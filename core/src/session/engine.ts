@@ -1,4 +1,4 @@
-import type { Generation } from "../host/generation.ts";
+import type { LiveGeneration } from "../host/generation.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import { Input } from "../protocol/lines.ts";
 import { replies } from "../protocol/replies.ts";
@@ -10,7 +10,7 @@ import { Deadline } from "./deadline.ts";
 import { LiveRun } from "./live-run.ts";
 import { Output } from "./output.ts";
 import { closed, nothing, preamble } from "./reading.ts";
-import type { Wire } from "./wire.ts";
+import type { Engine, Wire } from "./wire.ts";
 
 /** Octets held while the client waits for us: a disconnect behind them is noticed, no more is read (P10). */
 const lookAheadOctets = 64 * 1024;
@@ -19,7 +19,7 @@ const lookAheadOctets = 64 * 1024;
 const tlsHandshakeRecord = 0x16;
 
 export interface EngineOptions {
-  readonly generation: Generation;
+  readonly generation: LiveGeneration;
   readonly wire: Wire;
   readonly peer: Peer;
   readonly spool: SpoolPlace;
@@ -30,8 +30,8 @@ export interface EngineOptions {
 }
 
 /** One dialogue over any wire (P2): cuts what arrives into lines and bodies, gathers replies, holds back, keeps time. */
-export class Engine {
-  readonly #generation: Generation;
+export class SessionEngine implements Engine {
+  readonly #generation: LiveGeneration;
   readonly #wire: Wire;
   readonly #run: LiveRun;
   readonly #input = new Input();
@@ -75,7 +75,6 @@ export class Engine {
 
   // -- what happens on the wire ------------------------------------------------------------------
 
-  /** The client is connected. Everything else follows from what it says. */
   start(): void {
     this.#run.trace({ type: "open" });
     const first = this.#generation.vocabulary.preamble;
@@ -85,7 +84,6 @@ export class Engine {
     this.#resume();
   }
 
-  /** Octets from the client. The array is the engine's from now on. */
   receive(octets: Uint8Array): void {
     const { what } = this.#reading;
     if (what === "closed") return;
@@ -94,13 +92,11 @@ export class Engine {
     this.#resume();
   }
 
-  /** What was written has left. */
   drained(): void {
     this.#output.congested = false;
     this.#resume();
   }
 
-  /** TLS is there, from now on the wire carries what is inside. */
   secured(tls: TlsInfo | undefined): void {
     if (this.#reading.what === "closed") return;
     this.#output.congested = false; // whoever shook hands has read what was before
@@ -108,7 +104,6 @@ export class Engine {
     this.#resume();
   }
 
-  /** The client sends nothing more, though it may still read. */
   ended(): void {
     this.#ended = true;
     const waits = this.#reading.what === "nothing" && this.#input.length === 0;
@@ -116,7 +111,6 @@ export class Engine {
     else this.#go();
   }
 
-  /** The client is gone, or the connection broke. Harmless at any time. */
   gone(reason: string): void {
     if (this.#gone) return;
     this.#gone = true;
@@ -131,13 +125,11 @@ export class Engine {
     this.#finish();
   }
 
-  /** The server closes: 421 as soon as no command is under way (RFC 5321 §3.8). */
   drain(): void {
     this.#draining = true;
     this.#go();
   }
 
-  /** The server does not wait any longer. */
   stop(): void {
     this.#run.abort("shutdown");
     if (this.#reading.what !== "closed") this.#conversation.close(replies.shuttingDown);

@@ -1,6 +1,6 @@
 import { callKey, deliver } from "../host/deliver.ts";
-import { type Credentials as CredentialsView, CredentialsCase } from "../host/credentials.ts";
-import type { Generation } from "../host/generation.ts";
+import { type Credentials, CredentialsCase } from "../host/credentials.ts";
+import type { LiveGeneration } from "../host/generation.ts";
 import { lookOnly } from "../host/handle.ts";
 import { MessageCase, type MessageView } from "../host/message-view.ts";
 import type { Refusal } from "../host/opinion.ts";
@@ -15,10 +15,10 @@ import type { Reply } from "../protocol/reply.ts";
 import { isPostmaster } from "../protocol/syntax.ts";
 import type {
   AcceptedRecipient,
-  Credentials,
   ForwardPath,
   Greeting,
   Identity,
+  SentCredentials,
   Session,
   Transaction,
 } from "../protocol/session.ts";
@@ -31,11 +31,11 @@ interface Hook<H, R extends readonly unknown[]> {
 
 /** Asks the hooks of one generation on behalf of one session: the judges of the command table. */
 export class Judging implements Judges {
-  readonly #generation: Generation;
+  readonly #generation: LiveGeneration;
   readonly #run: Run;
   readonly #dryRun: boolean;
 
-  constructor(generation: Generation, run: Run, dryRun: boolean) {
+  constructor(generation: LiveGeneration, run: Run, dryRun: boolean) {
     this.#generation = generation;
     this.#run = run;
     this.#dryRun = dryRun;
@@ -52,9 +52,9 @@ export class Judging implements Judges {
     this.#ask(this.#generation.hooks.ehlo, call, done, () => ({ value: greeting }));
   }
 
-  credentials(sent: Credentials, done: Done<Identity>): void {
+  credentials(sent: SentCredentials, done: Done<Identity>): void {
     const subject = new CredentialsCase(sent);
-    const call: Call<CredentialsView, [Session]> = { subject, rest: [this.#run.session], run: this.#run };
+    const call: Call<Credentials, [Session]> = { subject, rest: [this.#run.session], run: this.#run };
     this.#ask(this.#generation.hooks.auth, call, done, () =>
       subject.identity === undefined ? { problem: replies.badCredentials } : { value: subject.identity },
     );

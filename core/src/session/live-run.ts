@@ -1,4 +1,4 @@
-import type { Generation } from "../host/generation.ts";
+import type { LiveGeneration } from "../host/generation.ts";
 import type { Run } from "../host/run.ts";
 import type { Clock, Log } from "../host/services.ts";
 import type { TraceFacts } from "../host/trace.ts";
@@ -11,13 +11,13 @@ export class LiveRun implements Run {
   readonly traced: boolean;
   session: LiveSession;
   readonly #watched = new Set<AbortController>();
-  readonly #generation: Generation;
+  readonly #generation: LiveGeneration;
 
-  constructor(generation: Generation, peer: Peer) {
+  constructor(generation: LiveGeneration, peer: Peer) {
     this.#generation = generation;
     this.clock = generation.services.clock;
     this.log = generation.services.log;
-    this.traced = generation.hooks.trace.taps.length > 0;
+    this.traced = generation.traced;
     this.session = new LiveSession(generation.listener, peer, this.clock.now());
   }
 

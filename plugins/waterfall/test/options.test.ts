@@ -1,6 +1,7 @@
 import { type ConfigurationError, type Log, definePlugin, mailhost, reject } from "@mailhost/core";
 import { type TestHost, host, sink } from "@mailhost/testkit";
-import { describe, expect, test } from "vitest";
+import { trace } from "@opentelemetry/api";
+import { describe, expect, test, vi } from "vitest";
 import {
   type Only,
   type Row,
@@ -57,8 +58,23 @@ test("at no cost when off: without anybody to tell, nothing watches", async () =
   const options: WaterfallOptions = { log: false, spans: false };
   const server = mailhost({ name: "mx.example.com", plugins: [sink(), waterfall(options)] });
   await server.prepare();
-  expect(server.generations.map(({ hooks }) => hooks.trace.taps.length)).toEqual([0]);
+  expect(server.generations.map(({ traced }) => traced)).toEqual([false]);
   await server.close();
+});
+
+test("a tracer that throws harms nobody", async () => {
+  const { plugin, told } = collecting({ spans: true });
+  const spy = vi.spyOn(trace, "getTracer").mockImplementation(() => {
+    throw new Error("no such tracer");
+  });
+  try {
+    await using server = await host({ plugins: [sink(), plugin] });
+    await mail(server);
+    expect(told).toHaveLength(1);
+    expect(server.log.map(({ message }) => message)).toContain("a waterfall could not be told: no such tracer");
+  } finally {
+    spy.mockRestore();
+  }
 });
 
 test("a connection that nobody judges is not worth a line", async () => {
@@ -82,8 +98,8 @@ test.each([
   await mail(server);
   await new Promise((resolve) => setImmediate(resolve));
   expect(server.log.filter(({ level }) => level === "error").map(({ message }) => message)).toEqual([
-    "waterfall: on failed: disk full",
-    "waterfall: on failed: disk full",
+    "a waterfall could not be told: disk full",
+    "a waterfall could not be told: disk full",
   ]);
   expect(server.log.filter(({ level }) => level === "info")).toHaveLength(2);
 });
