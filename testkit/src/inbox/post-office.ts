@@ -56,8 +56,6 @@ export class PostOffice {
       handshakeFault: () => this.faults.take("TLS"),
     };
     this.#listener = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
-    // A test run that forgets its inbox ends all the same
-    this.#listener.unref();
   }
 
   /** Resolves to the certificate, if there is TLS. Rejects with the error of `net`, or a ConfigurationError. */
@@ -76,6 +74,8 @@ export class PostOffice {
       await this.#mailhost.close();
       throw error;
     }
+    // A test run that forgets its inbox ends all the same
+    this.#listener.unref();
     return pair?.cert;
   }
 
