@@ -45,6 +45,7 @@ function buildRows(notes: readonly Note[], opened: number): Row[] {
   const ended = (transaction: string | undefined, time: number): void => {
     if (transaction !== undefined) ends.set(transaction, Math.max(time, ends.get(transaction) ?? 0));
   };
+  const recipientOf = remembered(readRecipient);
   return notes.map((note) => {
     if (note.type === "body") {
       const { time, until, transaction, octets } = note;
@@ -53,7 +54,7 @@ function buildRows(notes: readonly Note[], opened: number): Row[] {
     }
     if (note.type === "tap") {
       ended(note.event.transaction, note.time);
-      return tapRow(note, opened);
+      return tapRow(note, opened, note.event.hook === "rcpt" ? recipientOf(note.command) : undefined);
     }
     const { event, time } = note;
     if (event.type === "route") return routeRow(event, span(opened, time, 0));
@@ -63,9 +64,8 @@ function buildRows(notes: readonly Note[], opened: number): Row[] {
   });
 }
 
-function tapRow({ event, time, command }: Note & { type: "tap" }, opened: number): TapRow {
+function tapRow({ event, time }: Note & { type: "tap" }, opened: number, recipient: string | undefined): TapRow {
   const { hook, plugin, version, tap, milliseconds, outcome, transaction } = event;
-  const recipient = hook === "rcpt" ? recipientOf(command) : undefined;
   const edits = event.edits.slice(0, mostEdits).map(cleanEdit);
   const more = event.edits.length - edits.length;
   return {
@@ -110,20 +110,32 @@ function cleanEdit(edit: Edit): Edit {
   }
 }
 
+/** Almost all texts are: what `printable` looks for is far more to look for. */
+const plain = /^[ -~]*$/;
+
 function clean(text: string): string {
   const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}...` : text;
-  return printable(cut);
+  return plain.test(cut) ? cut : printable(cut);
 }
 
 const rcpt = /^RCPT\s+TO\s*:\s*(?:<((?:"(?:\\.|[^"\\])*"|[^>"])*)>|(\S+))/i;
 
 /** What RCPT named, in the form that routes have. */
-function recipientOf(command: string): string | undefined {
+function readRecipient(command: string): string | undefined {
   const matched = rcpt.exec(command);
   const path = (matched?.[1] ?? matched?.[2])?.replace(/^@[^:]*:/, ""); // source route, RFC 5321 §C
   if (path === undefined) return undefined;
   const address = parseAddress(path.trim());
   return clean(address === undefined ? path : formatAddress(address));
+}
+
+/** Several taps judge one recipient, one after the other: it is read once. */
+function remembered(read: (command: string) => string | undefined): (command: string) => string | undefined {
+  let last: { readonly command: string; readonly recipient: string | undefined } | undefined;
+  return (command) => {
+    if (last?.command !== command) last = { command, recipient: read(command) };
+    return last.recipient;
+  };
 }
 
 const span = (opened: number, from: number, milliseconds: number): { start: number; milliseconds: number } => ({

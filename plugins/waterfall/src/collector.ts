@@ -1,6 +1,6 @@
 import type { Session, TraceEvent } from "@mailhost/core";
 import { buildWaterfall } from "./build.ts";
-import { Progress } from "./progress.ts";
+import { Progress, Room } from "./progress.ts";
 import type { Waterfall } from "./record.ts";
 
 /** What is collected, and when it is told. */
@@ -13,6 +13,9 @@ export interface CollectorOptions {
   readonly wanted?: ((session: Session) => boolean) | undefined;
 }
 
+/** Rows kept of all sessions together, some 40 MB when each is as large as it gets. */
+const roomForAll = 50_000;
+
 /** Gets the record, and the session as it was last. */
 export type Teller = (waterfall: Waterfall, session: Session) => void;
 
@@ -23,6 +26,7 @@ export type Teller = (waterfall: Waterfall, session: Session) => void;
 export class Collector {
   readonly #tell: Teller;
   readonly #most: number;
+  readonly #room: Room;
   readonly #perMessage: boolean;
   readonly #wanted: (session: Session) => boolean;
   readonly #open = new Map<string, Progress>();
@@ -30,6 +34,7 @@ export class Collector {
   constructor(tell: Teller, { rows = 500, each = "session", wanted = () => true }: CollectorOptions = {}) {
     this.#tell = tell;
     this.#most = rows;
+    this.#room = new Room(Math.max(rows, roomForAll));
     this.#perMessage = each === "message";
     this.#wanted = wanted;
   }
@@ -42,7 +47,7 @@ export class Collector {
   see(event: TraceEvent): void {
     const { session } = event;
     const time = performance.now();
-    if (event.type === "open") this.#open.set(session.id, new Progress(event, time));
+    if (event.type === "open") this.#open.set(session.id, new Progress(event, time, this.#most, this.#room));
     const progress = this.#open.get(session.id);
     if (progress === undefined) return; // a tap that settled after all was over
     if (event.type === "close") {
@@ -52,7 +57,7 @@ export class Collector {
     }
     // What an intermediary says of itself is not of the client it names: sessions change, the id stays
     if (!this.#wanted(session)) return;
-    progress.see(event, time, this.#most);
+    progress.see(event, time);
     if (event.type !== "delivered") return;
     if (progress.end !== undefined) this.#finish(progress, time);
     else if (this.#perMessage) this.#turn(progress, time);
@@ -71,7 +76,7 @@ export class Collector {
 
   /** Tells what there is. A session nobody judged has no waterfall. */
   #turn(progress: Progress, time: number): void {
-    if (progress.notes.length === 0) return;
+    if (progress.notes.length === 0 && progress.dropped === 0) return;
     const waterfall = buildWaterfall(progress, time);
     const { session } = progress;
     progress.turn();

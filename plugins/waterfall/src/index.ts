@@ -75,17 +75,17 @@ export const waterfall = definePlugin<WaterfallOptions>({
   core: "^1.0.0",
   options: { schema, keys: Object.keys(schema.entries) },
   async apply(host, { log = true, spans = "auto", on, each, only = {}, rows }) {
-    const tellers: ((told: Waterfall, session: Session) => void)[] = [];
+    const tellers: ((told: Waterfall, session: Session) => void | Promise<void>)[] = [];
     if (log !== false) tellers.push(logTeller(host, log === true ? "info" : log));
     const telemetry = spans === false ? undefined : await load(spans, host);
     const scope = { name: "@mailhost/plugin-waterfall", version: waterfall.definition.version };
     if (telemetry !== undefined) tellers.push((told, session) => tellSpans(telemetry, scope, told, session));
-    if (on !== undefined) tellers.push(programTeller(host, on));
+    if (on !== undefined) tellers.push(on);
     if (tellers.length === 0) return; // nobody listens: nothing is measured
     const wanted = wantedWaterfall(only);
     const collector = new Collector(
       (told, session) => {
-        if (wanted(told)) for (const tell of tellers) tell(told, session);
+        if (wanted(told)) for (const tell of tellers) attempt(host, () => tell(told, session));
       },
       { rows, each, wanted: wantedClient(only) },
     );
@@ -131,15 +131,13 @@ function inWords({ session, rows }: Waterfall): string {
   return `waterfall of ${session}: ${taps.length} taps took ${sum.toFixed(1)} ms${most}`;
 }
 
-/** A program's function harms neither the others nor the session, whatever it does. */
-function programTeller(host: Host, on: NonNullable<WaterfallOptions["on"]>): (told: Waterfall) => void {
+/** A program's function, or its tracer, harms neither the others nor the session, whatever it does. */
+function attempt(host: Host, tell: () => void | Promise<void>): void {
   const failed = (error: unknown): void =>
-    host.log.error({ plugin: host.name, err: error }, `waterfall: on failed: ${describeError(error)}`);
-  return (told) => {
-    try {
-      Promise.resolve(on(told)).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
-  };
+    host.log.error({ plugin: host.name, err: error }, `a waterfall could not be told: ${describeError(error)}`);
+  try {
+    Promise.resolve(tell()).catch(failed);
+  } catch (error) {
+    failed(error);
+  }
 }

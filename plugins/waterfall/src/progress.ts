@@ -16,6 +16,16 @@ export type Note =
   | { readonly type: "event"; readonly time: number; readonly event: Of<"route"> | Of<"delivered"> }
   | { readonly type: "body"; readonly time: number; readonly transaction: string; until: number; octets: number };
 
+/** Room for the notes of all sessions together: many clients at once take no more than this (P10). */
+export class Room {
+  readonly most: number;
+  held = 0;
+
+  constructor(most: number) {
+    this.most = most;
+  }
+}
+
 /** One session under way: notes what happens, as little as can be, so that watching costs little. */
 export class Progress {
   session: Session;
@@ -27,11 +37,16 @@ export class Progress {
   notes: Note[] = [];
   dropped = 0;
   end: string | undefined;
+  readonly #room: Room;
+  readonly #most: number;
   #command = "";
   #body: (Note & { type: "body" }) | undefined;
   #bodyEnd = new BodyEnd();
 
-  constructor({ session, at }: TraceEvent, time: number) {
+  /** At most `most` notes are held at once. */
+  constructor({ session, at }: TraceEvent, time: number, most: number, room: Room) {
+    this.#most = most;
+    this.#room = room;
     this.session = session;
     this.startedAt = at;
     this.opened = time;
@@ -42,24 +57,24 @@ export class Progress {
     return this.#body !== undefined && this.#bodyEnd.seen;
   }
 
-  see(event: TraceEvent, time: number, most: number): void {
+  see(event: TraceEvent, time: number): void {
     this.session = event.session;
     switch (event.type) {
       case "client":
         this.#command = event.secret ? "" : event.line;
         break;
       case "tap":
-        this.#note({ type: "tap", time, event, command: event.hook === "rcpt" ? this.#command : "" }, most);
+        this.#note({ type: "tap", time, event, command: event.hook === "rcpt" ? this.#command : "" });
         break;
       case "route":
-        this.#note({ type: "event", time, event }, most);
+        this.#note({ type: "event", time, event });
         break;
       case "body":
-        this.#seeBody(event, time, most);
+        this.#seeBody(event, time);
         break;
       case "delivered":
         this.#body = undefined;
-        this.#note({ type: "event", time, event }, most);
+        this.#note({ type: "event", time, event });
         break;
       default:
     }
@@ -67,24 +82,29 @@ export class Progress {
 
   /** What is behind is told: another part begins. */
   turn(): void {
+    this.#room.held -= this.notes.length;
     this.notes = [];
     this.dropped = 0;
     this.part += 1;
   }
 
-  #seeBody({ octets, transaction }: Of<"body">, time: number, most: number): void {
+  #seeBody({ octets, transaction }: Of<"body">, time: number): void {
     if (this.#body?.transaction !== transaction) {
       this.#body = { type: "body", time, transaction, until: time, octets: 0 };
       this.#bodyEnd = new BodyEnd();
-      this.#note(this.#body, most);
+      this.#note(this.#body);
     }
     this.#body.until = time;
     this.#body.octets += octets.length;
     this.#bodyEnd.push(octets);
   }
 
-  #note(note: Note, most: number): void {
-    if (this.notes.length < most) this.notes.push(note);
-    else this.dropped += 1;
+  #note(note: Note): void {
+    if (this.notes.length >= this.#most || this.#room.held >= this.#room.most) {
+      this.dropped += 1;
+      return;
+    }
+    this.notes.push(note);
+    this.#room.held += 1;
   }
 }

@@ -27,7 +27,7 @@ export function tellSpans(
   const time = (milliseconds: number): HrTime => hrTime(opened, milliseconds);
   const { rows } = waterfall;
   // A part begins where its first row does
-  const start = waterfall.part === 1 ? 0 : Math.min(...rows.map((row) => row.start));
+  const start = waterfall.part === 1 ? 0 : startOf(rows);
   const whole = tracer.startSpan(
     "smtp session",
     { kind: telemetry.SpanKind.SERVER, startTime: time(start), attributes: ofSession(waterfall, session), root: true },
@@ -38,7 +38,7 @@ export function tellSpans(
     maker.children(rows, telemetry.trace.setSpan(telemetry.ROOT_CONTEXT, whole));
     maker.markFailed(whole, rows);
   }
-  whole.end(time(Math.max(waterfall.milliseconds, ...rows.map(endOf))));
+  whole.end(time(Math.max(waterfall.milliseconds, endOfAll(rows))));
 }
 
 class SpanMaker {
@@ -56,8 +56,10 @@ class SpanMaker {
   children(rows: readonly Row[], within: Context): void {
     const transactions = new Map<string, Row[]>();
     for (const row of rows) {
+      const its = row.transaction === undefined ? undefined : transactions.get(row.transaction);
       if (row.transaction === undefined) this.#row(row, within);
-      else transactions.set(row.transaction, [...(transactions.get(row.transaction) ?? []), row]);
+      else if (its === undefined) transactions.set(row.transaction, [row]);
+      else its.push(row);
     }
     for (const [id, its] of transactions) this.#transaction(id, its, within);
   }
@@ -69,11 +71,12 @@ class SpanMaker {
   }
 
   #transaction(id: string, rows: readonly Row[], within: Context): void {
-    const startTime = this.#time(Math.min(...rows.map(({ start }) => start)));
+    const startTime = this.#time(startOf(rows));
     const span = this.#tracer.startSpan("smtp transaction", { startTime, attributes: ofTransaction(id, rows) }, within);
-    for (const row of rows) this.#row(row, this.#telemetry.trace.setSpan(within, span));
+    const below = this.#telemetry.trace.setSpan(within, span);
+    for (const row of rows) this.#row(row, below);
     this.markFailed(span, rows);
-    span.end(this.#time(Math.max(...rows.map(endOf))));
+    span.end(this.#time(endOfAll(rows)));
   }
 
   #row(row: Row, within: Context): void {
@@ -90,6 +93,8 @@ class SpanMaker {
 }
 
 const endOf = ({ start, milliseconds }: Row): number => start + milliseconds;
+const startOf = (rows: readonly Row[]): number => rows.reduce((first, { start }) => Math.min(first, start), Infinity);
+const endOfAll = (rows: readonly Row[]): number => rows.reduce((last, row) => Math.max(last, endOf(row)), 0);
 
 /** Seconds and nanoseconds: a number would be taken for one of two things, depending on its size. */
 function hrTime(opened: number, milliseconds: number): HrTime {

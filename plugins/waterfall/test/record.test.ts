@@ -1,8 +1,8 @@
 import { type Log, reject } from "@mailhost/core";
-import { type TranscriptOptions, host, sink, transcript } from "@mailhost/testkit";
+import { type TranscriptOptions, sink, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import type { Row, Waterfall } from "../src/index.ts";
-import { collecting, hello, judge, startTls, until } from "./scene.ts";
+import { collecting, hello, judge, startTls, until, serve } from "./scene.ts";
 
 const noMallory = reject("Mallory is not welcome");
 
@@ -103,7 +103,7 @@ test("edits are data: who touched a field before is seen", async () => {
   const other = {
     data: async (message: { addField(name: string, value: string): void }) => message.addField("X-A", "a"),
   };
-  await using server = await host({ plugins: [judge(other), judge(acts, { as: "again" }), sink(), plugin] });
+  const server = await serve({ plugins: [judge(other), judge(acts, { as: "again" }), sink(), plugin] });
   const speaker = await hello(server.client());
   await speaker.deliver({ to: "jane@shop.test" });
   await speaker.ask("QUIT");
@@ -118,7 +118,7 @@ test("edits are data: who touched a field before is seen", async () => {
 describe("a client that hangs up", () => {
   test("in the middle of a body: told at once", async () => {
     const { plugin, told } = collecting();
-    await using server = await host({ plugins: [sink(), plugin] });
+    const server = await serve({ plugins: [sink(), plugin] });
     const speaker = await hello(server.client());
     for (const line of ["MAIL FROM:<>", "RCPT TO:<jane@shop.test>", "DATA"]) await speaker.ask(line);
     speaker.send("Subject: x\r\n\r\nhalf\r\n..");
@@ -132,7 +132,7 @@ describe("a client that hangs up", () => {
     const { plugin, told } = collecting();
     let letGo = (): void => {};
     const acts = { data: () => new Promise<void>((resolve) => (letGo = resolve)) };
-    await using server = await host({ plugins: [judge(acts), sink(), plugin] });
+    const server = await serve({ plugins: [judge(acts), sink(), plugin] });
     const speaker = await hello(server.client());
     for (const line of ["MAIL FROM:<>", "RCPT TO:<jane@shop.test>", "DATA"]) await speaker.ask(line);
     speaker.drip("Subject: x\r\n\r\nwhole\r\n.");
@@ -150,7 +150,7 @@ describe("a client that hangs up", () => {
     const { plugin, told } = collecting();
     let letGo = (): void => {};
     const acts = { slowly: () => new Promise<void>((resolve) => (letGo = resolve)) };
-    await using server = await host({ plugins: [sink(), judge(acts), plugin] });
+    const server = await serve({ plugins: [sink(), judge(acts), plugin] });
     const speaker = await hello(server.client());
     await speaker.ask("MAIL FROM:<>");
     speaker.send("RCPT TO:<jane@shop.test>");
@@ -167,7 +167,7 @@ test("a deadline: failed, and late when it settles all the same", async () => {
   const { plugin, told } = collecting();
   let letGo = (): void => {};
   const acts = { slowly: () => new Promise<void>((resolve) => (letGo = resolve)) };
-  await using server = await host({ plugins: [sink(), judge(acts), plugin] });
+  const server = await serve({ plugins: [sink(), judge(acts), plugin] });
   const speaker = await hello(server.client());
   await speaker.ask("MAIL FROM:<>");
   speaker.send("RCPT TO:<victor@shop.test>");
@@ -187,7 +187,7 @@ test("a failure that is ignored is told as one", async () => {
       throw new Error("no data base");
     },
   };
-  await using server = await host({ plugins: [sink(), judge(acts, { onFailure: "ignore" }), plugin] });
+  const server = await serve({ plugins: [sink(), judge(acts, { onFailure: "ignore" }), plugin] });
   const speaker = await hello(server.client());
   await speaker.deliver({ to: "jane@shop.test" });
   await speaker.ask("QUIT");
@@ -197,7 +197,7 @@ test("a failure that is ignored is told as one", async () => {
 
 test("memory is bounded: the first rows are kept, the others counted", async () => {
   const { plugin, told } = collecting({ rows: 3 });
-  await using server = await host({ plugins: [sink(), plugin] });
+  const server = await serve({ plugins: [sink(), plugin] });
   const speaker = await hello(server.client());
   await speaker.ask("MAIL FROM:<>");
   for (let count = 0; count < 50; count += 1) await speaker.ask(`RCPT TO:<jane${count}@shop.test>`);
@@ -208,7 +208,7 @@ test("memory is bounded: the first rows are kept, the others counted", async () 
 
 test("each message by itself, with what came before it", async () => {
   const { plugin, told } = collecting({ each: "message", rows: 6 });
-  await using server = await host({ plugins: [judge({ connect: () => undefined }), sink(), plugin] });
+  const server = await serve({ plugins: [judge({ connect: () => undefined }), sink(), plugin] });
   const speaker = await hello(server.client());
   await speaker.deliver({ to: "jane@shop.test" });
   expect(told).toHaveLength(1);
@@ -225,7 +225,7 @@ test("each message by itself, with what came before it", async () => {
 
 test("no secret is ever part of it", async () => {
   const { plugin, told } = collecting();
-  await using server = await host({ plugins: [judge({ connect: () => undefined }), sink(), plugin] });
+  const server = await serve({ plugins: [judge({ connect: () => undefined }), sink(), plugin] });
   const speaker = await hello(server.client());
   for (const line of ["AUTH PLAIN AGphbmUAdHIwdWI0ZG9y", "tr0ub4dor", "PASS tr0ub4dor"]) await speaker.ask(line);
   await speaker.deliver({ to: "jane@shop.test", text: "Subject: tr0ub4dor\r\n\r\ntr0ub4dor\r\n" });
@@ -242,7 +242,7 @@ test("listeners have their own, the same plugin may stand twice, and sessions fi
     { name: "watched", port: 0, plugins: [first.plugin, second.plugin] },
     { name: "other", port: 0 },
   ];
-  await using server = await host({ plugins: [sink()], listeners });
+  const server = await serve({ plugins: [sink()], listeners });
   for (const listener of ["watched", "other"]) {
     const speaker = await hello(server.client({ listener }));
     await speaker.deliver({ to: "jane@shop.test" });
@@ -266,7 +266,7 @@ test("listeners have their own, the same plugin may stand twice, and sessions fi
 
 test("TLS makes a new session; the waterfall goes on", async () => {
   const { plugin, told } = collecting();
-  await using server = await host({
+  const server = await serve({
     plugins: [judge({ connect: () => undefined, rcpt: () => undefined }), startTls(), sink(), plugin],
   });
   const speaker = await hello(server.client());

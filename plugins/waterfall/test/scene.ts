@@ -10,7 +10,8 @@ import {
   nobody,
   tlsUpgrade,
 } from "@mailhost/core";
-import type { Client } from "@mailhost/testkit";
+import { type Client, type HostOptions, type TestHost, host } from "@mailhost/testkit";
+import { afterEach } from "vitest";
 import { type Waterfall, type WaterfallOptions, waterfall } from "../src/index.ts";
 
 interface Acts {
@@ -53,6 +54,19 @@ export const startTls = definePlugin({
   core: "^1.0.0",
   apply: (host) => host.extend({ verbs: { STARTTLS: last(["ready"], () => ({ value: undefined }), nobody, upgrade) } }),
 });
+
+const serving = new Set<TestHost>();
+afterEach(async () => {
+  for (const server of serving) await server.close();
+  serving.clear();
+});
+
+/** A server in memory that is closed behind the test. */
+export async function serve(options: HostOptions): Promise<TestHost> {
+  const server = await host(options);
+  serving.add(server);
+  return server;
+}
 
 /** Says hello, and waits for the answer. */
 export async function hello(speaker: Client): Promise<Client> {

@@ -7,10 +7,10 @@ import {
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import { type ConfigurationError, mailhost, reject } from "@mailhost/core";
-import { TestClock, host, sink } from "@mailhost/testkit";
+import { TestClock, sink } from "@mailhost/testkit";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type WaterfallOptions, waterfall } from "../src/index.ts";
-import { hello, judge, startTls } from "./scene.ts";
+import { hello, judge, startTls, serve } from "./scene.ts";
 
 const exporter = new InMemorySpanExporter();
 const register = (sampler?: AlwaysOffSampler): void => {
@@ -35,7 +35,7 @@ const acts = {
 async function spansOf(recipients: readonly string[], options: WaterfallOptions = {}): Promise<ReadableSpan[]> {
   const clock = new TestClock(Date.UTC(2001, 1, 3)); // long before this machine was started
   const plugins = [judge(acts), startTls(), sink(), waterfall({ log: false, ...options })];
-  await using server = await host({ plugins, clock });
+  const server = await serve({ plugins, clock });
   const speaker = await hello(server.client());
   await speaker.ask("STARTTLS");
   await speaker.ask("EHLO client.test");
@@ -128,7 +128,7 @@ describe("spans", () => {
 
   test("of each message by itself begin with the message", async () => {
     register();
-    await using server = await host({ plugins: [sink(), waterfall({ log: false, each: "message" })] });
+    const server = await serve({ plugins: [sink(), waterfall({ log: false, each: "message" })] });
     const speaker = await hello(server.client());
     await speaker.deliver({ to: "jane@shop.test" });
     await speaker.deliver({ to: "joe@shop.test" });
