@@ -110,7 +110,7 @@ async function tryOnce({ host, endpoint, content, key, end }: Call): Promise<Ans
     const one = { url, agent: lane.agent, headers: fields, content, clock: host.clock, timeout, signal: lane.signal };
     const answer = await post(one);
     // A kept connection was closed at the other end meanwhile: that is no try
-    return answer.kind === "failed" && answer.stale ? await post(one) : answer;
+    return answer.kind === "failed" && answer.stale ? await post({ ...one, agent: lane.freshAgent }) : answer;
   } catch (error) {
     return { kind: "failed", error: new Error(describeError(error)), stale: false };
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Delivery, type Session, type StoredMessage, formatAddress } from "@mailhost/core";
+import type { Email } from "postal-mime";
 
 /** What is POSTed. Every try opens it anew. */
 export interface Content {
@@ -31,6 +32,13 @@ export interface WebhookEnvelope {
     readonly identity: string | null;
     readonly tls: boolean;
   };
+}
+
+/** What a request holds with `format: "json"`. */
+export interface WebhookBody {
+  readonly envelope: WebhookEnvelope;
+  /** As postal-mime reads it, attachments in base64. */
+  readonly message: Omit<Email, "headerLines" | "returnPath" | "deliveredTo">;
 }
 
 export const makeEnvelope = (

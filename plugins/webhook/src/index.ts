@@ -8,7 +8,7 @@ import { Parser } from "./parser.ts";
 import { readSecrets } from "./signature.ts";
 import { tooBig } from "./verdict.ts";
 
-export type { WebhookEnvelope } from "./content.ts";
+export type { WebhookBody, WebhookEnvelope } from "./content.ts";
 export type { WebhookOptions } from "./options.ts";
 
 /** POSTs messages to an HTTP endpoint. Its 2xx is the delivery: only then is the client told 250. */

@@ -4,7 +4,10 @@ import type { Clock } from "@mailhost/core";
 
 /** The way to one endpoint: so many requests at a time, over connections that are kept. */
 export class Lane {
+  /** Keeps connections. */
   readonly agent: http.Agent;
+  /** Makes a new connection for each request: what is kept may have been closed at the other end, all of it. */
+  readonly freshAgent: http.Agent;
   readonly #closing = new AbortController();
   readonly #waiting = new Set<() => void>();
   #free: number;
@@ -12,11 +15,12 @@ export class Lane {
   /** `ca` in PEM; the well-known authorities when it is undefined. */
   constructor(url: URL, concurrency: number, ca: string | undefined) {
     this.#free = concurrency;
-    const keep = { keepAlive: true, maxFreeSockets: concurrency };
-    this.agent =
+    const make = (options: http.AgentOptions): http.Agent =>
       url.protocol === "https:"
-        ? new https.Agent({ ...keep, ...(ca === undefined ? {} : { ca }) })
-        : new http.Agent(keep);
+        ? new https.Agent({ ...options, ...(ca === undefined ? {} : { ca }) })
+        : new http.Agent(options);
+    this.agent = make({ keepAlive: true, maxFreeSockets: concurrency });
+    this.freshAgent = make({ keepAlive: false });
   }
 
   /** Aborts when nobody waits for an answer any more. */
@@ -43,6 +47,7 @@ export class Lane {
   close(): void {
     this.#closing.abort(new Error("the server closed"));
     this.agent.destroy();
+    this.freshAgent.destroy();
   }
 
   #take(): () => void {

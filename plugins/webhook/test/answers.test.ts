@@ -186,7 +186,7 @@ test("property: whatever an endpoint answers, the client gets a reply that may b
       expect(refusal === undefined ? "" : replyProblem(refusal.reply)).toBeUndefined();
       expect(refusal?.close).toBe(false);
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
 });
 
