@@ -1,6 +1,7 @@
-import type { BareLineEnds, Limits, Plugin } from "@mailhost/core";
+import { type BareLineEnds, type Limits, type Plugin, parseAddress } from "@mailhost/core";
 import type { KeyPair } from "./inbox/certificate.ts";
 import type { Fault, ScriptedFault } from "./inbox/faults.ts";
+import { checkKeys } from "./inbox/keys.ts";
 import { type Filter, describeMessage, readFilter } from "./inbox/mailbox.ts";
 import type { InboxMessage } from "./inbox/message.ts";
 import { PostOffice } from "./inbox/post-office.ts";
@@ -65,11 +66,13 @@ export class Inbox {
     this.url = `${implicit ? "smtps" : "smtp"}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   }
 
-  /** An address nobody has had: `signup.4f7k2m1c-1x@example.com`. Every other address works too. */
+  /** An address nobody has had: `signup.4f7k2m1c-1x@example.com`. Every other address works too. Throws a TypeError when it would be none. */
   address(name = "box"): string {
     made += 1;
     // Ends with a letter, so that it never names a fault
-    return `${name}.${processId}-${made}x@${this.#domain}`;
+    const address = `${name}.${processId}-${made}x@${this.#domain}`;
+    if (parseAddress(address) === undefined) throw new TypeError(`${JSON.stringify(address)} would be no address`);
+    return address;
   }
 
   /**
@@ -140,14 +143,37 @@ function handled<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-const tlsMode = (tls: InboxOptions["tls"]): TlsMode | undefined =>
-  tls === true ? "starttls" : tls === false ? undefined : tls;
+const modes = ["starttls", "required", "implicit"];
+
+function tlsMode(tls: InboxOptions["tls"]): TlsMode | undefined {
+  if (typeof tls === "string" && !modes.includes(tls))
+    throw new TypeError(`tls is true or one of ${modes.join(", ")}, not ${tls}`);
+  return tls === true ? "starttls" : tls === false ? undefined : tls;
+}
 
 const authOptions = (auth: InboxOptions["auth"]): AuthOptions | undefined =>
   auth === true ? {} : auth === false ? undefined : auth;
 
-/** Opens an inbox. Rejects with the error of `net` when the port is not to be had, and with mailhost's ConfigurationError. */
+const optionKeys = [
+  "port",
+  "host",
+  "domain",
+  "tls",
+  "certificate",
+  "auth",
+  "timeout",
+  "localPartFaults",
+  "limits",
+  "bareLineEnds",
+  "plugins",
+];
+
+/**
+ * Opens an inbox. Rejects with the error of `net` when the port is not to be had, with mailhost's ConfigurationError,
+ * and with a TypeError on an option that is none.
+ */
 export async function inbox(options: InboxOptions = {}): Promise<Inbox> {
+  checkKeys(options, optionKeys, "inbox()");
   const { port = 0, host = "127.0.0.1", domain = "example.com", timeout = 4000 } = options;
   const tls = tlsMode(options.tls);
   const office = new PostOffice({

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { connect } from "node:net";
 import { createTransport } from "nodemailer";
 import { expect, onTestFinished, test } from "vitest";
@@ -78,7 +78,7 @@ test("a message of HTML alone has a text all the same", async () => {
   expect(message.parsed.text).toBeUndefined();
   expect(message.text).toContain("Your code is 123456 & no more.");
   expect(message.text).toContain("Hello Zoë");
-  expect(message.html.trim()).toBe(html);
+  expect(message.html).toBe(html);
 });
 
 test("what postal-mime cannot read arrives, and says so when it is asked for", async () => {

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { createTransport } from "nodemailer";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { SocketClient } from "../../test/support/socket.ts";
 import { type Inbox, type InboxOptions, InboxTimeoutError, inbox } from "../src/index.ts";
 import { Mailbox, readFilter } from "../src/inbox/mailbox.ts";
@@ -38,7 +38,7 @@ test("a message is there, parsed and octet for octet", async () => {
     tls: undefined,
   });
   expect(message.parsed.from).toEqual({ name: "Shop", address: "shop@example.com" });
-  expect(message.text.trim()).toBe("Your code is 123456");
+  expect(message.text).toBe("Your code is 123456");
   expect(message.html).toContain("<p>Go ");
   expect(message.links).toEqual(["https://shop.example/confirm?a=1&b=2"]);
   expect(message.attachments).toMatchObject([{ filename: "terms.txt", mimeType: "text/plain" }]);
@@ -119,6 +119,49 @@ test("a filter that can mean nothing is a mistake, said at once", async () => {
   expect(() => mail.messages({ from: "a b@example.com" })).toThrow(TypeError);
 });
 
+test("a word misspelt is a mistake, said at once", async () => {
+  const mail = await open();
+  // What JavaScript may say
+  const words = (given: object): never => given as never;
+  await expect(mail.next(words({ subjct: "x" }))).rejects.toThrow("a filter has no subjct: did you mean subject?");
+  expect(() => mail.messages(words({ timeout: 1 }))).toThrow(TypeError);
+  expect(() => mail.fault(words({ at: "RCPT", replay: "550 no" }))).toThrow(
+    "a fault has no replay: did you mean reply?",
+  );
+  await expect(inbox(words({ starttls: true }))).rejects.toThrow("inbox() has no starttls");
+  await expect(inbox(words({ tls: "yes" }))).rejects.toThrow(
+    "tls is true or one of starttls, required, implicit, not yes",
+  );
+  expect(() => mail.address("sign up")).toThrow(/would be no address/);
+});
+
+test("the fake timers of a test do not reach it", async () => {
+  const mail = await open();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "Date", "queueMicrotask"] });
+  onTestFinished(() => void vi.useRealTimers());
+  await expect(mail.next({ timeout: 10 })).rejects.toThrow(InboxTimeoutError);
+  mail.fault({ at: "MAIL", delay: 5, reply: "421 4.3.2 Down", times: 1 });
+  const client = SocketClient.to(mail.port);
+  await client.reply();
+  await client.ask("EHLO app.test");
+  expect(await client.ask("MAIL FROM:<>")).toBe("421 4.3.2 Down");
+  expect(await client.rest()).toBe("");
+});
+
+test("waiting for ever is waiting for ever", async () => {
+  const mail = await open({ timeout: Infinity });
+  const waiting = mail.next();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  await send(mail, "jane@example.com");
+  await waiting;
+});
+
+test("addresses beyond ASCII", async () => {
+  const mail = await open();
+  await send(mail, "zoë@bücher.example");
+  expect((await mail.next({ to: "Zoë@BÜCHER.example" })).to).toEqual(["zoë@xn--bcher-kva.example"]);
+});
+
 test("a wait in vain says what came instead, and who was refused", async () => {
   const mail = await open({ limits: { messageOctets: 2000 } });
   const to = mail.address("nobody");
@@ -197,12 +240,10 @@ test("close() tells who waits, hangs up on who is connected, and may be called t
 });
 
 test("an inbox can be disposed of", async () => {
-  const port = await (async () => {
-    await using mail = await inbox();
-    await send(mail, "jane@example.com");
-    return mail.port;
-  })();
-  await expect(createTransport(`smtp://127.0.0.1:${port}`).verify()).rejects.toThrow(/ECONNREFUSED/);
+  const mail = await inbox();
+  const disposable: AsyncDisposable = mail;
+  await disposable[Symbol.asyncDispose]();
+  await expect(createTransport(mail.url).verify()).rejects.toThrow(/ECONNREFUSED/);
 });
 
 test("a failing test that never awaits what it asked for leaves no unhandled rejection", async () => {

@@ -1,4 +1,5 @@
 import { type Reply, type Status, makeReply } from "@mailhost/core";
+import { checkKeys } from "./keys.ts";
 import { localPartFault } from "./local-part.ts";
 import { type Match, type Test, addressTest } from "./match.ts";
 
@@ -27,7 +28,7 @@ export interface Fault {
   readonly to?: Match;
   /** Only for this reverse-path: at MAIL and later. */
   readonly from?: Match;
-  /** Milliseconds before the answer. Alone, the command then goes on as ever. */
+  /** Milliseconds before the answer; Infinity for never. Alone, the command then goes on as ever. */
   readonly delay?: number;
   /** What is answered: `451 4.3.0 Try again later`. A 421 closes the connection. */
   readonly reply?: string;
@@ -117,6 +118,7 @@ const fits = ({ to, from, afterOctets }: Entry, about: About): boolean =>
   (from === undefined || (about.from !== undefined && from(about.from)));
 
 function readFault(fault: Fault): Entry {
+  checkKeys(fault, ["at", "to", "from", "delay", "reply", "drop", "times"], "a fault");
   const { at, to, from, delay = 0, reply, drop, times = Infinity } = fault;
   const bad = (why: string): never => {
     throw new TypeError(`fault at ${at}: ${why}`);

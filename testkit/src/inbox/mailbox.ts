@@ -1,3 +1,5 @@
+import { after } from "./clock.ts";
+import { checkKeys } from "./keys.ts";
 import type { InboxMessage } from "./message.ts";
 import { type Match, type Test, addressTest, textTest } from "./match.ts";
 
@@ -20,7 +22,9 @@ export interface Wanted {
 }
 
 /** Throws a TypeError on a filter that can mean nothing. */
-export function readFilter({ to, from, subject }: Filter): Wanted {
+export function readFilter(filter: Filter): Wanted {
+  checkKeys(filter, ["to", "from", "subject"], "a filter");
+  const { to, from, subject } = filter;
   const shown = (match: Match): string => (match instanceof RegExp ? String(match) : match === "" ? "<>" : match);
   const words = [
     to === undefined ? "" : ` to ${shown(to)}`,
@@ -89,22 +93,24 @@ export class Mailbox {
     if (this.#closed !== undefined) throw this.#closed;
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
-        offer: (kept) => offered(kept) && this.#settle(timer, () => resolve(kept.message)),
-        giveUp: (reason) => void this.#settle(timer, () => reject(reason)),
+        offer: (kept) => {
+          if (!offered(kept)) return false;
+          timer.cancel();
+          resolve(kept.message);
+          return true;
+        },
+        giveUp: (reason) => {
+          timer.cancel();
+          reject(reason);
+        },
       };
       // Not unref'd: while a test waits for mail of another process, nothing else may keep this one alive
-      const timer = setTimeout(() => {
+      const timer = after(milliseconds, () => {
         this.#waiters.delete(waiter);
         resolve(undefined);
-      }, milliseconds);
+      });
       this.#waiters.add(waiter);
     });
-  }
-
-  #settle(timer: NodeJS.Timeout, settle: () => void): true {
-    clearTimeout(timer);
-    settle();
-    return true;
   }
 
   close(reason: Error): void {

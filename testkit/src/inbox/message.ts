@@ -40,7 +40,7 @@ export class InboxMessage implements Handover {
   readonly tls: TlsInfo | undefined;
   /** Octet for octet what the client sent, without the dots of DATA: nothing was added. */
   readonly raw: Uint8Array;
-  /** The text; of a message that has only HTML, that without its tags. */
+  /** The text without the line ends behind it; of a message that has only HTML, that without its tags. */
   readonly text: string;
   readonly #content: Content;
 
@@ -53,7 +53,7 @@ export class InboxMessage implements Handover {
     this.auth = handover.auth;
     this.tls = handover.tls;
     this.raw = raw;
-    this.text = content.text;
+    this.text = content.text.trimEnd();
     this.#content = content;
   }
 
@@ -67,8 +67,9 @@ export class InboxMessage implements Handover {
     return this.#content.email?.subject ?? "";
   }
 
+  /** The HTML without the line ends behind it. */
   get html(): string {
-    return this.#content.email?.html ?? "";
+    return (this.#content.email?.html ?? "").trimEnd();
   }
 
   get attachments(): readonly Attachment[] {
@@ -116,5 +117,5 @@ async function textOf(html: string): Promise<string> {
     "",
   ];
   const { text = "" } = await PostalMime.parse(joined.join("\r\n"));
-  return text.trim();
+  return text.trimStart();
 }

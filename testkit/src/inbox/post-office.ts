@@ -1,15 +1,8 @@
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
 import { createSecureContext } from "node:tls";
-import {
-  type BareLineEnds,
-  type Limits,
-  type Mailhost,
-  type Plugin,
-  describeError,
-  mailhost,
-  systemClock,
-} from "@mailhost/core";
+import { type BareLineEnds, type Limits, type Mailhost, type Plugin, describeError, mailhost } from "@mailhost/core";
 import { type KeyPair, selfSigned } from "./certificate.ts";
+import { after, realClock } from "./clock.ts";
 import { Dialogues } from "./dialogue.ts";
 import { faultPlugin } from "./fault-plugin.ts";
 import { Faults } from "./faults.ts";
@@ -51,7 +44,7 @@ export class PostOffice {
     this.faults = new Faults(settings.localPartFaults);
     this.#mailhost = this.#makeMailhost();
     this.#wire = {
-      clock: systemClock,
+      clock: realClock,
       secureContext: undefined,
       handshakeFault: () => this.faults.take("TLS"),
     };
@@ -68,7 +61,11 @@ export class PostOffice {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#listener.once("error", reject);
-        this.#listener.listen({ host, port }, resolve);
+        this.#listener.listen({ host, port }, () => {
+          this.#listener.off("error", reject);
+          this.#listener.on("error", (error) => this.journal.note(`the inbox failed: ${error.message}`));
+          resolve();
+        });
       });
     } catch (error) {
       await this.#mailhost.close();
@@ -89,9 +86,9 @@ export class PostOffice {
     this.mailbox.close(new Error("the inbox was closed"));
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     for (const wire of this.#dialogues.wires) wire.stop();
-    const lastWord = setTimeout(() => this.#dialogues.wires.forEach((wire) => wire.drop()), closeMilliseconds);
+    const lastWord = after(closeMilliseconds, () => this.#dialogues.wires.forEach((wire) => wire.drop()));
     await closed;
-    clearTimeout(lastWord);
+    lastWord.cancel();
     await this.#mailhost.close();
   }
 
@@ -107,6 +104,7 @@ export class PostOffice {
     const { tls, auth, limits, bareLineEnds, plugins } = this.#settings;
     return mailhost({
       name: "inbox.test",
+      clock: realClock,
       log: {
         debug() {},
         info() {},

@@ -36,7 +36,10 @@ export class SocketWire implements Wire {
     // A test that forgets its inbox ends all the same
     socket.unref();
     socket.on("error", (error) => this.#engine?.gone(error.message));
-    socket.on("close", () => this.#engine?.gone("disconnected"));
+    socket.on("close", () => {
+      this.#cancelHold?.();
+      this.#engine?.gone("disconnected");
+    });
   }
 
   /** Begins the dialogue. `implicit`: what comes first is a handshake. */
@@ -111,7 +114,8 @@ export class SocketWire implements Wire {
   /** What is being answered is the last word: nothing is read any more. */
   leave(reason: string): void {
     this.#engine?.gone(reason);
-    queueMicrotask(() => this.end());
+    // What is being answered is written by then
+    void Promise.resolve().then(() => this.end());
   }
 
   /** 421, delays or not. */
