@@ -7,7 +7,8 @@ export default defineConfig({
   test: {
     include: [
       "*/test/**/*.test.ts",
-      "examples/*/test/**/*.test.ts",
+      "examples/greylist/test/*.test.ts",
+      "examples/third-party/*/*.test.ts",
       "plugins/*/test/**/*.test.ts",
       "test/**/*.test.ts",
     ],

@@ -9,7 +9,8 @@ import { run } from "./support/run.ts";
 import { readSnippets, type Snippet, stagesOf } from "./support/snippets.ts";
 
 const root = join(import.meta.dirname, "..");
-const work = join(root, "test/snippets.work");
+/** Of this run alone: another one may be under way. */
+const work = join(root, "test/snippets.work", String(process.pid));
 
 const pages = [
   "README.md",
@@ -18,7 +19,10 @@ const pages = [
 ].filter((page) => existsSync(join(root, page))); // prettier-ignore
 
 /** Examples that are packages: what their pages show is run where they are installed. */
-const examplePages = ["examples/greylist/README.md"];
+const examplePages = [
+  "examples/greylist/README.md",
+  ...readdirSync(join(root, "examples/third-party")).map((name) => `examples/third-party/${name}/README.md`),
+];
 
 const snippets = pages.flatMap((page) => readSnippets(root, page));
 /** Those that stand for themselves, and those that no stage grows. */
@@ -55,7 +59,7 @@ beforeAll(() => {
   rmSync(work, { recursive: true, force: true });
   for (const [index, snippet] of loose.entries()) write(fileOf(snippet, index), snippet.code);
   for (const { folder, files } of stages) for (const [file, text] of files) write(join(folder, file), text);
-  const settings = { extends: "../../tsconfig.test.json", include: ["./**/*.ts", "./**/*.mts"], exclude: [] };
+  const settings = { extends: "../../../tsconfig.test.json", include: ["./**/*.ts", "./**/*.mts"], exclude: [] };
   write(join(work, "tsconfig.json"), JSON.stringify(settings));
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
