@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { folder, run, serve, takesAll } from "./support.ts";
+import { folder, run, serve, takesAll, write } from "./support.ts";
 import { Talk } from "./talk.ts";
 
 const config = (waterfall: object, more = ""): string => `${more}
@@ -53,6 +53,37 @@ test("the log has one line of JSON, found by queue id and by session id", async 
       { type: "delivered" },
     ],
   });
+});
+
+test("on request: put into the configuration of a server that runs, and taken out again", async () => {
+  const plugins = ["./takes-all.mts"];
+  const settings = (more: readonly unknown[]): string =>
+    JSON.stringify({
+      name: "mx.shop.test",
+      listeners: [{ host: "127.0.0.1", port: 0 }],
+      plugins: [...plugins, ...more],
+    });
+  const cwd = folder({ "mailhost.config.json": settings([]), "takes-all.mts": takesAll });
+  const served = await serve(["--json-logs"], { cwd });
+  const reload = async (more: readonly unknown[], times: number): Promise<void> => {
+    write(cwd, { "mailhost.config.json": settings(more) });
+    served.process.kill("SIGHUP");
+    await served.until((text) => text.split("configuration reloaded").length > times);
+  };
+  const [port = 0] = served.ports;
+  const ids = [await handIn(port)];
+  await reload(["waterfall"], 1);
+  ids.push(await handIn(port));
+  await served.until((text) => text.includes("waterfall of "));
+  await reload([], 2);
+  ids.push(await handIn(port));
+  await served.until((text) => text.includes(`took message ${ids[2]}`));
+  const lines = served
+    .err()
+    .split("\n")
+    .filter((line) => line.includes("waterfall of "));
+  expect(lines).toHaveLength(1);
+  expect(ids.map((id) => lines[0]?.includes(id))).toEqual([false, true, false]);
 });
 
 test("spans go to the tracer that the configuration, or what is imported before it, registers", async () => {
