@@ -42,7 +42,7 @@ plugins:
     module(`name: "stamp", version: "2.1.0",
       options: { schema: { "~standard": { version: 1, vendor: "by hand", validate: (value) => ({ value }) } }, keys: ["text"] },
       apply(host) {
-        host.extend({ keywords: { XSTAMP: () => "" }, rcptParameters: { XRED: { parse: () => ({ value: 1 }), octets: 5 } } });
+        host.extend({ keywords: { XSTAMP: () => "" }, rcptParameters: { XRED: { octets: 5, problem: () => undefined } } });
         host.hooks.data.tap("stamp", () => {});
         host.hooks.rcpt.tap("stamp", () => {});
       }`),
@@ -251,6 +251,22 @@ describe("check compares manifest and package", () => {
       "plugin stamp says it runs with core ^1.0.0, and the peer dependency of its package mailhost-plugin-stamp says >=1";
     expect(out.split(says)).toHaveLength(2);
     expect(out).toContain("plugin stamp says it is 1.0.0, and its package mailhost-plugin-stamp is 1.0.1");
+  });
+
+  test("options without a schema: warned of", async () => {
+    const cwd = folder({
+      "mailhost.config.json": json({
+        plugins: [
+          ["./plain.mjs", { wiat: 7 }],
+          ["maildir", { root: "./mail" }],
+        ],
+      }),
+      "plain.mjs": module('name: "plain"'),
+    });
+    const { code, out } = await run(["check"], { cwd });
+    expect(code).toBe(0);
+    expect(out).toContain("warning: plugin plain is given options and checks none of them");
+    expect(out).not.toContain("plugin maildir is given");
   });
 
   test("no peer at all", async () => {

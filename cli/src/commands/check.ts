@@ -10,7 +10,7 @@ import { isConfigurationError } from "../config/problem.ts";
 import { probe } from "../dialogue/probe.ts";
 import { watcher, withOurs } from "../dialogue/watcher.ts";
 import { exitCodes } from "../exit.ts";
-import { packageWarnings } from "../manifest/against-package.ts";
+import { packageWarnings, uncheckedOptions } from "../manifest/warnings.ts";
 import { countOf, explain, paint } from "../report.ts";
 import { checkedWishes, troubleLog } from "./prepared.ts";
 
@@ -49,7 +49,7 @@ async function findAll(config: string | undefined): Promise<Findings> {
   try {
     const configuration = await readConfiguration(checkedWishes({ config }));
     const found = { ...findings, file: configuration.file };
-    found.warnings.push(...configuration.warnings);
+    found.warnings.push(...configuration.warnings, ...uncheckedOptions(configuration.options));
     return await lookAt(configuration, found);
   } catch (error) {
     if (!isConfigurationError(error)) throw error;

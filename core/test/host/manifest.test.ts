@@ -141,13 +141,16 @@ describe("names", () => {
   });
 
   test("a generation tells what stands in it", async () => {
-    const full = make({
+    const full = definePlugin<{ wait?: number | undefined }>({
+      name: "one",
+      version: "1.2.3",
+      core: "^1.0.0",
       requires: { sink: ">=1" },
       before: ["later"],
       after: ["sink"],
       options: { schema: v.strictObject({ wait: v.optional(v.number()) }), keys: ["wait"] },
       apply(host) {
-        host.extend({ rcptParameters: { XWAIT: { parse: () => ({ value: 1 }), octets: 10 } }, gate: () => undefined });
+        host.extend({ rcptParameters: { XWAIT: { octets: 10, problem: () => undefined } }, gate: () => undefined });
         host.hooks.trace.tap("watch", () => {});
         host.hooks.rcpt.tap("judge", () => {});
       },

@@ -1,4 +1,4 @@
-import type { Generation } from "@mailhost/core";
+import type { Generation, MailhostOptions } from "@mailhost/core";
 import type { Origins } from "../config/plugins.ts";
 
 /** Where a plugin's manifest and the package.json it came with say different things. npm believes the one, core the other. */
@@ -21,3 +21,15 @@ export const packageWarnings = ({ plugins }: Generation, origins: Origins): stri
       );
     return warnings;
   });
+
+/** Plugins that are given options and have no schema to check them with: a slip of the pen goes unseen. */
+export function uncheckedOptions({ plugins = [], listeners = [] }: MailhostOptions): string[] {
+  const all = [...plugins, ...listeners.flatMap((listener) => listener.plugins ?? [])];
+  return all.flatMap(({ name, definition, options }) =>
+    definition.options === undefined && typeof options === "object" && options !== null && hasKeys(options)
+      ? [`plugin ${name} is given options and checks none of them: a slip of the pen in them goes unseen`]
+      : [],
+  );
+}
+
+const hasKeys = (options: object): boolean => Object.keys(options).length > 0;
