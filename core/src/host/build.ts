@@ -11,6 +11,7 @@ import { orderTaps } from "./order.ts";
 import type { Host, ListenerInfo, Plugin } from "./plugin.ts";
 import { ConfigurationError, type Problem } from "./problems.ts";
 import type { DefaultTransports } from "./recipient.ts";
+import { logOf } from "./services.ts";
 import type { SharedValues } from "./shared.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -43,7 +44,7 @@ export async function buildGeneration(
   shared: SharedValues,
 ): Promise<LiveGeneration> {
   const { problems, unreadable } = checkManifests(blueprint);
-  const vocabulary = new Vocabulary(blueprint.limits.messageOctets, services.log);
+  const vocabulary = new Vocabulary(blueprint.limits.messageOctets, { ...services, deadline: blueprint.timeouts.tap });
   const closers: (() => void | Promise<void>)[] = [];
   const applied: Applied[] = [];
   let complete = unreadable.size === 0;
@@ -111,12 +112,12 @@ function makeHost(
     name: plugin.name,
     listener,
     hooks: facade.hooks(),
-    log,
+    log: logOf(plugin.name, log),
     clock,
     resolver,
     extend(extension) {
       if (facade.sealed) throw new Error(`plugin ${plugin.name} extends after the server was sealed: do it in apply`);
-      vocabulary.extend(plugin.name, extension);
+      vocabulary.extend(plugin.name, extension, facade.health);
       provides.push(
         ...Object.keys(extension.keywords ?? {}).map((name) => `keyword ${name}`),
         ...Object.keys(extension.verbs ?? {}).map((name) => `verb ${name}`),

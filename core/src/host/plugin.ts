@@ -64,6 +64,7 @@ export interface Host {
   readonly name: string;
   readonly listener: ListenerInfo;
   readonly hooks: PluginHooks;
+  /** The server's log; each line names the plugin. */
   readonly log: Log;
   readonly clock: Clock;
   readonly resolver: Resolver;

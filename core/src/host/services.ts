@@ -24,6 +24,15 @@ export function steadyLog(log: Log): Log {
   return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
 }
 
+/** The log of one plugin: every line names it. */
+export function logOf(plugin: string, log: Log): Log {
+  const say =
+    (level: keyof Log) =>
+    (fields: object, message: string): void =>
+      log[level]({ plugin, ...fields }, message);
+  return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
+}
+
 /** Time, so that tests control it. */
 export interface Clock {
   /** Milliseconds since the epoch. */

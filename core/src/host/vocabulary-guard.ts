@@ -3,23 +3,34 @@ import type { ParameterSyntax } from "../protocol/parameters.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Extension, Preamble } from "./extension.ts";
 import { describe, isThenable } from "./guard.ts";
-import type { Log } from "./services.ts";
+import type { Health } from "./health.ts";
+import type { Clock, Log } from "./services.ts";
+
+/** What holds for every plugin of a listener. `deadline`: milliseconds until a verb must have answered. */
+export interface Terms {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly deadline: number;
+}
 
 /**
  * The guard around vocabulary: what a plugin's verb, gate, keyword, parameter, mechanism or preamble throws
  * or wrongly returns costs that client a 451 with the plugin's name in the log (P7). A gate that fails lets nobody
- * through. Nobody waits here: a promise is a failure, except of a verb, which answers when it likes.
+ * through. Nobody waits here: a promise is a failure, except of a verb, which answers within the time taps have.
  */
 export class VocabularyGuard {
   readonly #plugin: string;
-  readonly #log: Log;
+  readonly #terms: Terms;
+  readonly #health: Health;
 
-  constructor(plugin: string, log: Log) {
+  constructor(plugin: string, terms: Terms, health: Health) {
     this.#plugin = plugin;
-    this.#log = log;
+    this.#terms = terms;
+    this.#health = health;
   }
 
   #try<T>(what: string, call: () => T, fallback: T, isSound: (value: T) => boolean = () => true): T {
+    this.#health.called(this.#terms);
     try {
       const value = call();
       if (isThenable(value)) value.then(undefined, () => {}); // its rejection is reported as this failure
@@ -34,7 +45,8 @@ export class VocabularyGuard {
 
   #complain(what: string, error: unknown): void {
     const fields = { plugin: this.#plugin, err: error };
-    this.#log.error(fields, `plugin ${this.#plugin} failed in ${what}: ${describe(error)}`);
+    this.#terms.log.error(fields, `plugin ${this.#plugin} failed in ${what}: ${describe(error)}`);
+    this.#health.failed(error, this.#terms);
   }
 
   gate(gate: NonNullable<Extension["gate"]>): NonNullable<Extension["gate"]> {
@@ -53,38 +65,57 @@ export class VocabularyGuard {
   }
 
   verb(name: string, command: Command): Command {
+    const { clock, deadline } = this.#terms;
     return {
       ...command,
       run: (judges, state, argument, context, done) => {
+        this.#health.called(this.#terms);
         // Answers once: what is thrown behind the answer is logged and changes nothing
         let answered = false;
+        let judging = 0;
+        let unwatch = (): void => {};
         const once: typeof done = (step) => {
           if (answered) return;
           answered = true;
+          unwatch();
           done(step);
         };
         const failed = (error: unknown): void => {
           this.#complain(`verb ${name}`, error);
           once({ go: "refused", reply: replies.internal, close: false, syntax: false });
         };
-        const caught =
-          <T>(answer: Done<T>): Done<T> =>
-          (outcome) => {
-            try {
-              answer(outcome);
-            } catch (error) {
-              failed(error);
-            }
-          };
+        // Whoever waits for a judge is not late: judges have deadlines of their own
+        const watch = (): void => {
+          unwatch();
+          if (answered || judging > 0) return;
+          unwatch = clock.after(deadline, () => failed(new Error(`no answer within ${deadline} ms`)));
+        };
         // What changes behind a judge that took its time has nobody else to catch what it throws
+        const ask =
+          <A extends readonly unknown[], T>(judge: (...args: [...A, Done<T>]) => void) =>
+          (...args: [...A, Done<T>]): void => {
+            const answer = args.at(-1) as Done<T>; // cut off here; the types cannot say so
+            unwatch();
+            judging += 1;
+            judge(...(args.slice(0, -1) as unknown as A), (outcome) => {
+              judging -= 1;
+              try {
+                answer(outcome);
+              } catch (error) {
+                failed(error);
+              }
+              watch();
+            });
+          };
         const asked: Judges = {
-          greeting: (greeting, answer) => judges.greeting(greeting, caught(answer)),
-          credentials: (credentials, answer) => judges.credentials(credentials, caught(answer)),
-          recipient: (path, transaction, answer) => judges.recipient(path, transaction, caught(answer)),
+          greeting: ask(judges.greeting.bind(judges)),
+          credentials: ask(judges.credentials.bind(judges)),
+          recipient: ask(judges.recipient.bind(judges)),
         };
         try {
           const returned: unknown = command.run(asked, state, argument, context, once);
           if (isThenable(returned)) returned.then(undefined, failed);
+          watch();
         } catch (error) {
           failed(error);
         }

@@ -5,10 +5,10 @@ import { authParameter, mailParameters, type ParameterSyntax } from "../protocol
 import type { Session } from "../protocol/session.ts";
 import { parameterOctets } from "../protocol/syntax.ts";
 import type { Extension, PermitDeclaration, Preamble, RouteDeclaration } from "./extension.ts";
+import type { Health } from "./health.ts";
 import type { Problem } from "./problems.ts";
 import type { Transport } from "./recipient.ts";
-import type { Log } from "./services.ts";
-import { VocabularyGuard } from "./vocabulary-guard.ts";
+import { type Terms, VocabularyGuard } from "./vocabulary-guard.ts";
 
 type Keyword = (session: Session) => string | undefined;
 
@@ -26,10 +26,10 @@ export class Vocabulary {
   preamble: Preamble | undefined;
   readonly problems: Problem[] = [];
   readonly #owners = new Map<string, string>();
-  readonly #log: Log;
+  readonly #terms: Terms;
 
-  constructor(messageOctets: number, log: Log) {
-    this.#log = log;
+  constructor(messageOctets: number, terms: Terms) {
+    this.#terms = terms;
     const own: [string, Keyword][] = [
       ["PIPELINING", () => ""], // RFC 2920
       ["SIZE", () => String(messageOctets)], // RFC 1870
@@ -42,8 +42,8 @@ export class Vocabulary {
     for (const name of mailParameters.keys()) this.#owners.set(`MAIL parameter ${name}`, "core");
   }
 
-  extend(plugin: string, extension: Extension): void {
-    const guard = new VocabularyGuard(plugin, this.#log);
+  extend(plugin: string, extension: Extension, health: Health): void {
+    const guard = new VocabularyGuard(plugin, this.#terms, health);
     for (const [name, value] of Object.entries(extension.keywords ?? {}))
       this.#add(plugin, "keyword", this.keywords, name, guard.keyword(name, value));
     for (const [name, value] of Object.entries(extension.verbs ?? {}))

@@ -2,7 +2,7 @@ import { makeNetworks, systemClock } from "@mailhost/core";
 import { afterEach, expect, test, vi } from "vitest";
 import { describeRoute } from "../../src/host/edit.ts";
 import { RecipientCase } from "../../src/host/recipient.ts";
-import { consoleLog, longestWait, steadyLog, systemResolver } from "../../src/host/services.ts";
+import { consoleLog, logOf, longestWait, steadyLog, systemResolver } from "../../src/host/services.ts";
 import { parseAddress } from "../../src/protocol/address.ts";
 
 afterEach(() => void vi.restoreAllMocks());
@@ -80,4 +80,20 @@ test("a handle that was lent to nobody does nothing", () => {
   subject.shared.routeTo({ transport: "x" });
   expect(subject.shared.settle(true, true)).toEqual([]);
   expect([subject.permits.size, subject.routes.length]).toEqual([0, 0]);
+});
+
+test("what a plugin logs names it", () => {
+  const lines: object[] = [];
+  const note = (fields: object, message: string): void => void lines.push({ ...fields, message });
+  const log = logOf("greylist", { debug: note, info: note, warn: note, error: note });
+  log.debug({}, "a");
+  log.info({ session: "x" }, "b");
+  log.warn({}, "c");
+  log.error({}, "d");
+  expect(lines).toEqual([
+    { plugin: "greylist", message: "a" },
+    { plugin: "greylist", session: "x", message: "b" },
+    { plugin: "greylist", message: "c" },
+    { plugin: "greylist", message: "d" },
+  ]);
 });

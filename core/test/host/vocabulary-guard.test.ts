@@ -1,7 +1,7 @@
 import { type Command, type Log, definePlugin, nobody, row, type Extension } from "@mailhost/core";
-import { sink, transcript } from "@mailhost/testkit";
+import { TestClock, sink, transcript } from "@mailhost/testkit";
 import { expect, test } from "vitest";
-import { plugin } from "../support/dialogue.ts";
+import { open, plugin, recorder } from "../support/dialogue.ts";
 
 /** What a verb of a plugin answers when it says no. */
 type Refused = Extract<Parameters<Parameters<Command["run"]>[4]>[0], { go: "refused" }>;
@@ -254,4 +254,52 @@ test.each([
   const { messages, options } = broken({ preamble: { kind: "read", octets: 20, read: () => rubbish(value) } });
   await transcript(options, "C: PROXY\nS: <close>");
   expect(messages[0]).toContain("plugin broken failed in its preamble: it returned");
+});
+
+test("a verb that never answers is given up; one that waits for a judge is not late", async () => {
+  const clock = new TestClock();
+  const log = recorder();
+  let judged: (() => void) | undefined;
+  const never: Command = { phases: ["new", "ready"], last: true, octets: 512, run: () => {} };
+  const asking: Command = {
+    phases: ["new", "ready"],
+    last: true,
+    octets: 512,
+    run: (judges, state, _argument, _context, done) =>
+      judges.greeting({ name: "x", extended: true }, () =>
+        done({ go: "on", reply: { code: 250, text: "Asked" }, state }),
+      ),
+  };
+  const own = plugin("own", (host) => {
+    host.extend({ verbs: { XNEVER: never, XASK: asking } });
+    host.hooks.ehlo.tapAsync({ name: "own", deadline: 3000 }, (_greeting, _session, _signal, done) => {
+      judged = () => done();
+    });
+  });
+  const { say, hear } = await open({ plugins: [sink(), own], clock, log, timeouts: { tap: 1000 } });
+  await hear(1);
+  say("XNEVER");
+  clock.advance(999);
+  expect(await hear()).toEqual([]);
+  clock.advance(1);
+  expect(await hear(1)).toEqual(["451 4.3.0 Temporary local problem"]);
+  expect(log.lines).toEqual(["error: plugin own failed in verb XNEVER: no answer within 1000 ms"]);
+  say("XASK");
+  clock.advance(2000);
+  expect(await hear()).toEqual([]);
+  judged?.();
+  expect(await hear(1)).toEqual(["250 Asked"]);
+  expect(log.lines).toHaveLength(1);
+  say("NOOP");
+  expect(await hear(1)).toEqual(["250 2.0.0 Ok"]);
+});
+
+test("vocabulary that keeps failing is reported as a failing plugin", async () => {
+  const log = recorder();
+  const own = plugin("own", (host) => host.extend({ gate: fail }));
+  const { say, hear, server } = await open({ plugins: [sink(), own], log });
+  say(...Array.from({ length: 6 }, () => "NOOP"));
+  await hear(7);
+  expect(server.failing).toMatchObject([{ plugin: "own", failures: 6, calls: 6 }]);
+  expect(log.lines.join()).toContain("plugin own is failing: 5 of 5 calls failed in 0 s (100 %)");
 });
