@@ -5,7 +5,7 @@ import { type SunkMessage, sink } from "@mailhost/testkit";
 import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { authLogin } from "../src/index.ts";
-import { lacks, password, verifier } from "./kit.ts";
+import { lacks, password, quietLog, verifier } from "./kit.ts";
 
 let server: Mailhost;
 let port: number;
@@ -13,6 +13,7 @@ const box = sink();
 beforeAll(async () => {
   server = await mailhost({
     name: "localhost",
+    log: quietLog,
     plugins: [starttls({ selfSigned: true }), verifier(), authLogin(), box],
     listeners: [{ host: "127.0.0.1", port: 0, mode: "submission" }],
   }).listen();

@@ -3,7 +3,7 @@ import { starttls } from "@mailhost/plugin-starttls";
 import { sink, transcript } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import authLogin from "../src/index.ts";
-import { askPassword, askUsername, base64, inClear, password, verifier } from "./kit.ts";
+import { askPassword, askUsername, base64, inClear, password, quietLog, verifier } from "./kit.ts";
 
 const greeted = `
   S: 220 *
@@ -143,7 +143,7 @@ test("what cannot be read is 501, and * cancels at either question", () =>
 
 test("offered under TLS only, unless told otherwise", () =>
   transcript(
-    { plugins: [starttls({ selfSigned: true }), verifier(), authLogin(), sink()] },
+    { log: quietLog, plugins: [starttls({ selfSigned: true }), verifier(), authLogin(), sink()] },
     `
     S: 220 *
     ${ehlo("STARTTLS", "AUTH PLAIN")}
@@ -166,7 +166,7 @@ test("offered under TLS only, unless told otherwise", () =>
 
 test("the old keyword stands where LOGIN is offered, and nowhere else", () =>
   transcript(
-    { plugins: [starttls({ selfSigned: true }), verifier(), authLogin({ oldKeyword: true }), sink()] },
+    { log: quietLog, plugins: [starttls({ selfSigned: true }), verifier(), authLogin({ oldKeyword: true }), sink()] },
     `
     S: 220 *
     ${ehlo("STARTTLS", "AUTH PLAIN")}

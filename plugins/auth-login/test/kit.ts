@@ -1,10 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { type Plugin, encodeBase64 } from "@mailhost/core";
+import { type Log, type Plugin, encodeBase64 } from "@mailhost/core";
 import { authPlain } from "@mailhost/plugin-auth-plain";
 import { type TranscriptOptions, sink } from "@mailhost/testkit";
 import { type AuthLoginOptions, authLogin } from "../src/index.ts";
 
 export const password = "tr0ub4dor";
+
+/** Says nothing of the certificate that is for development only. */
+export const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Text as octets in base64. */
 export const base64 = (text: string): string => encodeBase64(new TextEncoder().encode(text));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import http from "node:http";
 import https from "node:https";
 import type { Clock } from "@mailhost/core";
@@ -15,6 +16,7 @@ export class Lane {
   /** `ca` in PEM; the well-known authorities when it is undefined. */
   constructor(url: URL, concurrency: number, ca: string | undefined) {
     this.#free = concurrency;
+    setMaxListeners(0, this.signal);
     const make = (options: http.AgentOptions): http.Agent =>
       url.protocol === "https:"
         ? new https.Agent({ ...options, ...(ca === undefined ? {} : { ca }) })

@@ -38,40 +38,48 @@ const discardedOctets = 64 * 1024;
 const discardMilliseconds = 5000;
 
 /** POSTs once. Follows no redirect. Never rejects. */
-export async function post({ url, agent, headers, content, clock, timeout, signal }: Try): Promise<Answer> {
-  const { request: open } = url.protocol === "https:" ? https : http;
-  const fields = { ...headers, "content-type": content.type, "content-length": String(content.octets) };
-  const request = open(url, { method: "POST", agent, headers: fields, signal });
+export async function post(one: Try): Promise<Answer> {
+  const { content, clock, timeout, signal } = one;
+  const request = begin(one);
+  const giveUp = (): void => void request.destroy(new Error("the server closed"));
   const cancel = clock.after(timeout, () => request.destroy(new Error(`no answer within ${timeout} ms`)));
+  signal.addEventListener("abort", giveUp);
   let responded = false;
-  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
-    request.on("error", reject).on("response", (response) => {
-      responded = true;
-      resolve(response);
-    });
-    // Neither may come: an upgrade nobody asked for, a destroyed request
-    request.on("close", () => reject(new Error("the connection closed without an answer")));
-  });
+  request.on("response", () => (responded = true));
+  const answered = responseTo(request);
   const sent = pipeline(content.open(), request);
   sent.catch((error: Error) => request.destroy(error));
+  if (signal.aborted) giveUp();
   try {
     const response = await answered;
+    if (!isSuccess(response)) return await readRefusal(response);
     // The octets still under way belong to the message: who has not read them has not stored them (P9)
-    if (isSuccess(response)) {
-      await sent;
-      discard(response, clock);
-      return { kind: "taken" };
-    }
-    return await readRefusal(response);
+    await sent;
+    discard(response, clock);
+    return { kind: "taken" };
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(describeError(error));
     return { kind: "failed", error: failure, stale: request.reusedSocket && !responded && isReset(failure) };
   } finally {
     cancel();
+    signal.removeEventListener("abort", giveUp);
     // A refusal that came early: the rest is not wanted
     if (!request.writableFinished) request.destroy();
   }
 }
+
+function begin({ url, agent, headers, content }: Try): http.ClientRequest {
+  const { request: open } = url.protocol === "https:" ? https : http;
+  const fields = { ...headers, "content-type": content.type, "content-length": String(content.octets) };
+  return open(url, { method: "POST", agent, headers: fields });
+}
+
+const responseTo = (request: http.ClientRequest): Promise<http.IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    request.on("response", resolve).on("error", reject);
+    // Neither may come: an upgrade nobody asked for, a destroyed request
+    request.on("close", () => reject(new Error("the connection closed without an answer")));
+  });
 
 const isReset = (error: Error): boolean => ["ECONNRESET", "EPIPE"].includes(errorCode(error));
 

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { expect, test } from "vitest";
-import { Endpoint, type Got, replyTo } from "./kit.ts";
+import { Endpoint, type Got, memoryLog, replyTo } from "./kit.ts";
 
 const secret = (): string => `whsec_${randomBytes(32).toString("base64")}`;
 
@@ -60,4 +60,14 @@ test("without a secret nothing is signed", async () => {
   const { headers } = first(endpoint);
   expect(headers["webhook-signature"]).toBeUndefined();
   expect(headers).toMatchObject({ authorization: "Bearer abc", "user-agent": "ours" });
+});
+
+test("a name and a password in the URL are basic authorization, and in no log", async () => {
+  const endpoint = await Endpoint.open((response) => void response.writeHead(401).end());
+  const { log, lines } = memoryLog();
+  const url = endpoint.url.replace("//", "//mail:tr0ub%40dor@");
+  expect(await replyTo({ url }, endpoint, { log })).toMatch(/^451 4.3.5/);
+  expect(first(endpoint).headers.authorization).toBe(`Basic ${Buffer.from("mail:tr0ub@dor").toString("base64")}`);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).not.toMatch(/tr0ub|t0p-s3cr3t/);
 });
