@@ -61,8 +61,8 @@ describe("AUTH PLAIN with authzid equal to the login (mutt, git send-email, Jaka
   });
 });
 
-// LOGIN is a plugin of its own; until it is there those clients are told at once, and no dialogue hangs
-test("AUTH LOGIN only (ssmtp, sendEmail; Outlook, many devices): not offered yet, 504", () =>
+// LOGIN is a plugin of its own, auth-login; without it those clients are told at once, and no dialogue hangs
+test("AUTH LOGIN only (ssmtp, sendEmail; Outlook, many devices): 504 without its plugin", () =>
   transcript(
     inClear,
     `
