@@ -1,4 +1,13 @@
-import { type Host, type Identity, type Refusal, defer, definePlugin, disconnect, reject } from "@mailhost/core";
+import {
+  type Host,
+  type Identity,
+  type Refusal,
+  defer,
+  defineFact,
+  definePlugin,
+  disconnect,
+  reject,
+} from "@mailhost/core";
 import { expect, test } from "vitest";
 
 // What the compiler must refuse. `tsc -p tsconfig.test.json` fails when it no longer does.
@@ -60,6 +69,20 @@ export function refusedOptions(): void {
   withoutOptions({ root: "x" });
   // @ts-expect-error a placement the factory lacks
   withoutOptions({}, { name: "z" });
+}
+
+interface Spf {
+  readonly result: "pass" | "fail";
+}
+const spf = defineFact<Spf>("mailhost-plugin-spf/spf");
+
+export function refusedFacts(about: object): void {
+  // @ts-expect-error a fact has its type
+  spf.set(about, { result: "perhaps" });
+  // @ts-expect-error that it is known is not said
+  void spf.of(about).result;
+  // @ts-expect-error and is about something
+  spf.set("about", { result: "pass" });
 }
 
 export function accepted({ hooks }: Host): void {
