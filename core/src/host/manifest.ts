@@ -30,8 +30,16 @@ export function unreadable({ name, definition, placement }: Plugin, where: strin
       bad(`requires ${show(range)} of ${wanted}, which is no range of versions`, `Write ${wanted}: "^1.0.0".`);
   for (const [key, value] of Object.entries({ before, after, ...(isTable(requires) ? {} : { requires }) }))
     if (value !== undefined && !isNames(value)) bad(`${key} is no list of names`, `Write ${key}: ["addressable"].`);
-  for (const what of [...policyProblems(onFailure), ...policyProblems(placement.onFailure)])
-    bad(`onFailure ${what}`, 'Write onFailure: "ignore", or per hook: { data: "ignore" }.');
+  const policy = 'Write onFailure: "ignore", or per hook: { data: "ignore" }.';
+  for (const what of policyProblems(onFailure)) bad(`onFailure ${what}`, policy);
+  // This one the configuration says, not the manifest
+  for (const what of policyProblems(placement.onFailure))
+    problems.push({
+      code: "BAD_OPTION",
+      where: `${where}.onFailure`,
+      what: `onFailure of plugin ${name} ${what}`,
+      mend: policy,
+    });
   if (options !== undefined && !isCheck(options))
     bad("options has no schema and keys", "Write options: { schema, keys }, with any Standard Schema.");
   if (typeof apply !== "function") bad("there is no apply", "Write apply(host, options) { … }.");

@@ -95,7 +95,13 @@ describe("a manifest that cannot be read", () => {
   test("a hook that is none, in a placement", async () => {
     const placed = make()({}, { onFailure: JSON.parse('{ "dta": "ignore" }') });
     const problems = await problemsOf({ plugins: [sink(), placed] });
-    expect(problems).toMatchObject([{ code: "BAD_MANIFEST", what: expect.stringContaining("did you mean data?") }]);
+    expect(problems).toMatchObject([
+      {
+        code: "BAD_OPTION",
+        where: "plugins[1].onFailure",
+        what: "onFailure of plugin one names the hook dta, which is none; did you mean data?",
+      },
+    ]);
   });
 });
 
