@@ -45,7 +45,7 @@ describe("TLS", () => {
   test("a client that does not trust it is told, and so is the test", async () => {
     const mail = await open({ tls: true });
     await expect(createTransport(mail.url).sendMail(letter)).rejects.toThrow(/self-signed certificate/);
-    await expect(mail.next({ timeout: 50 })).rejects.toThrow(
+    await expect(mail.next({ timeout: 300 })).rejects.toThrow(
       /Clients that left no message:\n {2}STARTTLS -> 220 2\.0\.0 Ready to start TLS, then TLS failed: the client closed during the handshake; does it trust the certificate\?$/,
     );
   });
