@@ -9,6 +9,8 @@ export interface SpeakerOptions {
   readonly patience?: number;
   /** Name of the listener; the first unless told otherwise. */
   readonly listener?: string;
+  /** What it hands in is judged and staged, and then dropped, as `mailhost try` does it. */
+  readonly dryRun?: boolean;
   /** Sent before the server has said a word; text gets a CRLF. */
   readonly early?: string | Uint8Array;
 }
@@ -46,8 +48,8 @@ export class Client {
     this.#whenClosed = whenClosed;
     const address = options.client ?? "192.0.2.1";
     const peer = { client: { address, port: 40000 }, local: { address: "192.0.2.25", port: 25 } };
-    const { listener, early } = options;
-    this.#engine = server.dialogue(this.wire, { peer, ...(listener === undefined ? {} : { listener }) });
+    const { listener, early, dryRun = false } = options;
+    this.#engine = server.dialogue(this.wire, { peer, dryRun, ...(listener === undefined ? {} : { listener }) });
     this.wire.attach(this.#engine);
     if (early !== undefined) this.send(early);
     this.#engine.start();
@@ -180,7 +182,14 @@ export class Client {
 
 /** Sets a server up in memory and connects to it. Rejects with the server's ConfigurationError. */
 export async function client(options: ClientOptions): Promise<Client> {
-  const { client: _address, patience: _patience, listener: _listener, early: _early, ...rest } = options;
+  const {
+    client: _address,
+    patience: _patience,
+    listener: _listener,
+    early: _early,
+    dryRun: _dryRun,
+    ...rest
+  } = options;
   const server = mailhost({ name: "mx.example.com", ...rest });
   await server.prepare();
   return new Client(server, options);

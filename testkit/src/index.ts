@@ -25,3 +25,6 @@ export { contract } from "./contract/contract.ts";
 export type { CheckName } from "./contract/check.ts";
 export type { ContractOptions, PluginMaker } from "./contract/options.ts";
 export { ContractError, type ContractCheck, type ContractReport } from "./contract/report.ts";
+export { crashing } from "./transport/crash.ts";
+export { transportContract } from "./transport/contract.ts";
+export type { TransportCheckName, TransportContractOptions, Visible } from "./transport/options.ts";

@@ -2,23 +2,13 @@ import { readFileSync, readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Log, type MailhostOptions, type Plugin, definePlugin, mailhost } from "@mailhost/core";
+import { type Log, type MailhostOptions, type Plugin, mailhost } from "@mailhost/core";
 import { MemoryWire } from "@mailhost/testkit";
 import { onTestFinished } from "vitest";
 import { type MaildirOptions, maildir } from "../src/index.ts";
+import { everybody } from "./everybody.ts";
 
-/** Permits every recipient and routes it to the maildir. */
-export const everybody = (transport = "maildir", nexthop?: string): Plugin =>
-  definePlugin({
-    name: "everybody",
-    version: "1.0.0",
-    core: "^1.0.0",
-    apply: (host) =>
-      host.hooks.rcpt.tap("everybody", (recipient) => {
-        recipient.permit("local");
-        recipient.routeTo({ transport, nexthop });
-      }),
-  })();
+export { everybody };
 
 export const quietLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 

@@ -248,21 +248,14 @@ export const hostileInput: Check = {
 };
 
 /** The plugin's own words, said badly. */
-function hostileWords(ground: Ground): string[] {
+function hostileWords({ probe: { words } }: Ground): string[] {
   const said = ["", " ", " x", ` ${nul}`, ` ${"y".repeat(5000)}`, " \xff\xfe", " =\r\n*", " AA==\r\n====\r\n*"];
-  const names = (pick: "verbs" | "mailParameters" | "rcptParameters"): string[] =>
-    ground.probe.extensions.flatMap((extension) => Object.keys(extension[pick] ?? {}));
-  const mechanisms = ground.probe.extensions.flatMap((extension) =>
-    (extension.mechanisms ?? []).map(({ name }) => name),
-  );
   const values = ["", "=", "=x", `=${"9".repeat(400)}`, "=+00+ZZ", "=\xff"];
+  const verbs = [...words.verbs, ...[...words.mechanisms].map((name) => `AUTH ${name}`)];
+  const mail = [...words.mailParameters].map((name) => `MAIL FROM:<> ${name}`);
+  const rcpt = [...words.rcptParameters].map((name) => `MAIL FROM:<>\r\nRCPT TO:<jane@example.com> ${name}`);
   return [
-    ...[...names("verbs"), ...mechanisms.map((name) => `AUTH ${name}`)].flatMap((verb) =>
-      said.map((rest) => `${verb}${rest}\r\n`),
-    ),
-    ...names("mailParameters").flatMap((name) => values.map((value) => `MAIL FROM:<> ${name}${value}\r\n`)),
-    ...names("rcptParameters").flatMap((name) =>
-      values.map((value) => `MAIL FROM:<>\r\nRCPT TO:<jane@example.com> ${name}${value}\r\n`),
-    ),
+    ...verbs.flatMap((verb) => said.map((rest) => `${verb}${rest}\r\n`)),
+    ...[...mail, ...rcpt].flatMap((command) => values.map((value) => `${command}${value}\r\n`)),
   ];
 }

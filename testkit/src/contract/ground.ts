@@ -1,10 +1,10 @@
-import { type HookName, type Log, Mailhost, type MailhostOptions, type Plugin } from "@mailhost/core";
+import { type HookName, type Log, Mailhost, type MailhostOptions, type Plugin, defaultTimeouts } from "@mailhost/core";
 import { Client, type SpeakerOptions } from "../client.ts";
 import { TestClock } from "../clock.ts";
 import { TestResolver } from "../resolver.ts";
 import { sink } from "../sink.ts";
 import type { ContractOptions, PluginMaker } from "./options.ts";
-import { Probe, silenced, watched } from "./probe.ts";
+import { Probe, type WatchedTap, silenced, watched } from "./probe.ts";
 import { nextTurn, withPlace, within } from "./process.ts";
 import type { Finding } from "./report.ts";
 
@@ -147,6 +147,12 @@ export class Ground {
     return ours.some(({ onFailure }) => onFailure === "ignore");
   }
 
+  /** Milliseconds a tap may take here. */
+  deadlineOf({ hook, deadline }: WatchedTap): number {
+    const { delivery, tap } = this.server.generations[0]?.timeouts ?? defaultTimeouts;
+    return deadline ?? (hook === "data" || hook === "queue" ? delivery : tap);
+  }
+
   /** Connects and says nothing. */
   client(options: SpeakerOptions = {}): Client {
     const client = this.#contract.options.client;
@@ -165,6 +171,17 @@ export class Ground {
     await speaker.reply();
     await this.greet(speaker);
     return speaker;
+  }
+
+  /** A client whose messages are staged and never committed. */
+  dryRun(): Client {
+    const speaker = new Client(this.server, { dryRun: true }, async () => {});
+    this.#clients.add(speaker);
+    return speaker;
+  }
+
+  get from(): string {
+    return this.#contract.from;
   }
 
   async greet(speaker: Client): Promise<void> {
@@ -237,7 +254,7 @@ export class Ground {
     const error = (fields: Fields, message: string): void => {
       const { plugin, hook, tap, err } = fields;
       if (plugin !== undefined && !this.#plugins.includes(plugin)) return;
-      if (this.expectsLate && /no answer within \d+ ms$/.test(message)) return;
+      if (this.expectsLate && /no answer within \d+ ms/.test(message)) return;
       // Two of a kind may both route
       if (this.#plugins.length > 1 && / is routed to .+ and to /.test(message)) return;
       const whose = hook === undefined || tap === undefined ? message : `the tap ${tap} of ${hook} failed`;

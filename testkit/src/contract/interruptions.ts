@@ -1,4 +1,4 @@
-import { type HookName, defaultTimeouts } from "@mailhost/core";
+import type { HookName } from "@mailhost/core";
 import type { Client } from "../client.ts";
 import { TestResolver } from "../resolver.ts";
 import { type Check, unharmed } from "./check.ts";
@@ -76,7 +76,7 @@ async function leaveDuring(contract: Contract, ground: Ground, hook: HookName): 
     const what = `the client left during ${hook}, and the tap ${call?.tap ?? ""} did not settle within a second of its signal`;
     findings.push({ what, mend: listen });
     ground.expectsLate = true;
-    ground.clock.advance(call?.deadline ?? defaultTimeouts.delivery);
+    if (call !== undefined) ground.clock.advance(ground.deadlineOf(call));
   }
   ground.pushes = true;
   return [...findings, ...unharmed(await ground.letter(), `a disconnect during ${hook}`, disconnects.mend)];
@@ -138,7 +138,7 @@ async function passDeadlines(ground: Ground, held: readonly TapCall[], talk: Pro
     const call = held[passed];
     if (call !== undefined) {
       passed += 1;
-      ground.clock.advance(call.deadline ?? (slow(call.hook) ? defaultTimeouts.delivery : defaultTimeouts.tap));
+      ground.clock.advance(ground.deadlineOf(call));
     }
     await nextTurn();
   }

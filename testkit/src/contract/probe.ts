@@ -1,5 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Extension, HookName, Host, Plugin, PluginHooks, Session, TapCallback, TapOptions } from "@mailhost/core";
+import type {
+  Delivery,
+  Extension,
+  HookName,
+  Host,
+  Plugin,
+  PluginHooks,
+  Session,
+  Staged,
+  TapCallback,
+  TapOptions,
+} from "@mailhost/core";
 
 type Kind = "sync" | "async" | "promise";
 
@@ -20,13 +31,25 @@ export interface TapCall extends WatchedTap {
   pushed: number;
 }
 
+/** What becomes of what was staged. */
+export type Phase = "commit" | "abort";
+
 /** What runs in the plugin's name: timers and watchers made there are the plugin's. */
 export const inPlugin = new AsyncLocalStorage<true>();
+
+type Word = "verbs" | "mailParameters" | "rcptParameters" | "mechanisms" | "transports";
 
 /** Watches one plugin from between it and core: which taps it has, which are under way, what it leaves open. */
 export class Probe {
   readonly taps: WatchedTap[] = [];
-  readonly extensions: Extension[] = [];
+  /** Words the plugin brings, by kind. Names only: what belongs to a generation must not be held by it. */
+  readonly words: Readonly<Record<Word, Set<string>>> = {
+    verbs: new Set(),
+    mailParameters: new Set(),
+    rcptParameters: new Set(),
+    mechanisms: new Set(),
+    transports: new Set(),
+  };
   readonly pending = new Set<TapCall>();
   /** Errors of taps nobody waited for any more. */
   readonly forgiven = new WeakSet<object>();
@@ -34,6 +57,8 @@ export class Probe {
   readonly applied: WeakRef<object>[] = [];
   /** Every session a tap has seen. */
   readonly sessions = new Set<WeakRef<Session>>();
+  /** Carries out what a transport staged, or does not. */
+  onPhase: ((phase: Phase, work: () => unknown) => unknown) | undefined;
   closersAsked = 0;
   closersDone = 0;
   /** Called when a tap begins: for async ones once it waits. */
@@ -50,6 +75,14 @@ export class Probe {
     const call: TapCall = { ...tap, session, signal, pushed: 0 };
     this.pending.add(call);
     return call;
+  }
+
+  extended(extension: Extension, plugin: string): void {
+    const { words } = this;
+    for (const kind of ["verbs", "mailParameters", "rcptParameters"] as const)
+      for (const name of Object.keys(extension[kind] ?? {})) words[kind].add(name);
+    for (const { name } of extension.mechanisms ?? []) words.mechanisms.add(name);
+    for (const { name = plugin } of extension.transports ?? []) words.transports.add(name);
   }
 
   end(call: TapCall, error?: unknown): void {
@@ -87,7 +120,7 @@ function watchedHost(host: Host, probe: Probe): Host {
     hooks: watchedHooks(host.hooks, probe),
     log: quiet,
     extend(extension) {
-      probe.extensions.push(extension);
+      probe.extended(extension, host.name);
       host.extend(extension);
     },
     onClose(close) {
@@ -136,7 +169,8 @@ class WatchedHook implements AnyTappable {
   tap(options: string | TapOptions, judge: AnyTap): void {
     const tap = this.#note(options, "sync");
     const probe = this.#probe;
-    this.#inner.tap(options, (...args) => {
+    this.#inner.tap(options, (...given) => {
+      const args = this.#arguments(given);
       const call = probe.begin(tap, args.at(-1) as Session); // the last argument of every sync tap
       try {
         probe.onTap?.(call);
@@ -150,7 +184,8 @@ class WatchedHook implements AnyTappable {
   tapPromise(options: string | TapOptions, judge: AnyTap): void {
     const tap = this.#note(options, "promise");
     const probe = this.#probe;
-    this.#inner.tapPromise(options, (...args) => {
+    this.#inner.tapPromise(options, (...given) => {
+      const args = this.#arguments(given);
       const [session, signal] = args.slice(-2) as [Session, AbortSignal]; // the last two of every promise tap
       const call = probe.begin(tap, session, signal);
       const held = probe.hold?.(call);
@@ -165,7 +200,8 @@ class WatchedHook implements AnyTappable {
   tapAsync(options: string | TapOptions, judge: AnyTap): void {
     const tap = this.#note(options, "async");
     const probe = this.#probe;
-    this.#inner.tapAsync(options, (...args) => {
+    this.#inner.tapAsync(options, (...given) => {
+      const args = this.#arguments(given);
       // The last three of every async tap
       const [session, signal, callback] = args.slice(-3) as [Session, AbortSignal, TapCallback];
       const call = probe.begin(tap, session, signal);
@@ -186,6 +222,12 @@ class WatchedHook implements AnyTappable {
     const tap = { hook: this.#hook, tap: name, kind, deadline };
     this.#probe.taps.push(tap);
     return tap;
+  }
+
+  #arguments(args: readonly unknown[]): readonly unknown[] {
+    if (this.#hook !== "queue") return args;
+    const [delivery, ...rest] = args;
+    return [watchedDelivery(delivery as Delivery, this.#probe), ...rest]; // the first argument of every queue tap
   }
 
   #run(call: TapCall, judge: () => unknown): unknown {
@@ -211,4 +253,19 @@ class WatchedHook implements AnyTappable {
     settled.catch(() => {}); // while it is held nobody else looks
     return settled;
   }
+}
+
+/** The same delivery; what is staged there is carried out in the plugin's name. */
+function watchedDelivery(delivery: Delivery, probe: Probe): Delivery {
+  const carry = (phase: Phase, work: () => unknown): unknown =>
+    inPlugin.run(true, () => (probe.onPhase === undefined ? work() : probe.onPhase(phase, work)));
+  const stage = (staged: Staged): void =>
+    delivery.stage({
+      // What comes out goes through, whatever it is
+      commit: () => carry("commit", () => staged.commit()) as ReturnType<Staged["commit"]>,
+      abort: () => carry("abort", () => staged.abort()) as ReturnType<Staged["abort"]>,
+    });
+  return new Proxy(delivery, {
+    get: (target, key) => (key === "stage" ? stage : Reflect.get(target, key, target)),
+  });
 }

@@ -1,0 +1,4 @@
+import { crashing } from "../src/index.ts";
+import { folders } from "./folders-plugin.ts";
+
+await crashing((folder) => [folders({ folder })]);
