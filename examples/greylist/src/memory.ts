@@ -10,6 +10,9 @@ export interface Rules {
   readonly most: number;
 }
 
+/** Milliseconds within which real servers have come again. */
+const patience = 60 * 60_000;
+
 /** Who was told to come again, and who did. */
 export class Memory {
   /** When each was met first. The oldest comes first, in both. */
@@ -30,6 +33,9 @@ export class Memory {
     // One that knocks again too early keeps its time: real servers do knock early
     if (first !== undefined && first <= now && now - first < wait) return undefined;
     if (first === undefined || first > now || now - first > window) {
+      // In a flood the oldest would be pushed out before it can come again, for ever: then nobody is told to
+      const [oldest = now] = this.waiting.values();
+      if (this.waiting.size >= most && now - oldest < patience) return 0;
       this.#note(this.waiting, key, now, most);
       return undefined;
     }

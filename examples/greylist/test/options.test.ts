@@ -48,15 +48,19 @@ test("listed networks do not wait", async () => {
   await server.close();
 });
 
-test("memory is bounded: the oldest stranger is forgotten, who is known stays", async () => {
+test("memory is bounded: the oldest stranger is forgotten, who is known stays, in a flood nobody waits", async () => {
   const server = await host({ plugins: [sink(), greylist({ wait: 1000, most: 2 })] });
   await attempt(server, { from: "known@example.net" });
   server.clock.advance(1000);
   expect(await attempt(server, { from: "known@example.net" })).toMatch(/^250 /);
-  for (const from of ["a@example.net", "b@example.net", "c@example.net"]) await attempt(server, { from });
+  for (const from of ["a@example.net", "b@example.net"]) expect(await attempt(server, { from })).toMatch(/^451 /);
+  expect(await attempt(server, { from: "c@example.net" })).toMatch(/^250 /);
+  server.clock.advance(60 * 60_000);
+  expect(await attempt(server, { from: "c@example.net" })).toMatch(/^451 /);
   server.clock.advance(1000);
   expect(await attempt(server, { from: "known@example.net" })).toMatch(/^250 /);
   expect(await attempt(server, { from: "c@example.net" })).toMatch(/^250 /);
+  expect(await attempt(server, { from: "b@example.net" })).toMatch(/^250 /);
   expect(await attempt(server, { from: "a@example.net" })).toMatch(/^451 /);
   await server.close();
 });
