@@ -104,6 +104,7 @@ export class Load {
           if (number % 5 === 0) await sleep(20); // some take their time
         }
         await session.quit();
+        await sleep(5);
       } catch (error) {
         session.hangUp();
         this.failures.push(error instanceof Error ? error.message : String(error));
@@ -112,7 +113,7 @@ export class Load {
     }
   }
 
-  /** Resolves once a hundredth part of a second's work was done by everybody, roughly: `more` further sessions. */
+  /** Resolves after so many further sessions, or at the first failure. */
   async further(more: number): Promise<void> {
     const enough = this.sessions + more;
     while (this.sessions < enough && this.failures.length === 0) await sleep(5);

@@ -77,7 +77,7 @@ export class Lifetime {
     const sessions = this.#server.generations.reduce((sum, generation) => sum + generation.sessions, 0);
     this.#log.info({ sessions }, "another process listens in this one's place; open sessions go on");
     // What fails ends in `end`, which asks the same server to close
-    await this.#server.handOver().catch(() => {});
+    await this.#server.handOver(() => void this.#primary?.report({ mailhost: "ending" })).catch(() => {});
     this.#end(exitCodes.fine);
   }
 

@@ -42,8 +42,9 @@ async function serve(flags: StartFlags, primary: Parent | undefined): Promise<vo
   for (const warning of configuration.warnings) log.warn(warning);
   for (const address of server.addresses) log.info(address, "listening");
   const text = json || flags.quiet === true ? "" : banner(server, configuration);
-  if (primary === undefined) process.stdout.write(text);
-  else await primary.report({ mailhost: "listening", banner: text });
+  if (primary === undefined) return void process.stdout.write(text);
+  const handed = configuration.options.listeners?.some(({ fd }) => fd !== undefined) === true;
+  await primary.report({ mailhost: "listening", banner: text, handed });
 }
 
 /** The log, and what is to be told in it of each message: where debug-log shows every dialogue already, nothing. */

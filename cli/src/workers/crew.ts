@@ -27,12 +27,17 @@ export class Crew {
   readonly #places: readonly Place[];
   /** Every process that lives, those too that only finish their sessions. */
   readonly #living = new Set<Member>();
+  /** Resolves when a socket is closed that nobody here can open again. */
+  readonly lost: Promise<void>;
+  #lose = (): void => {};
   #turn: Promise<unknown> = Promise.resolve();
+  #handed = false;
   #ending = false;
 
   constructor(size: number, log: Logger) {
     this.#log = log;
     this.#places = Array.from({ length: size }, () => ({ member: undefined, young: 0 }));
+    this.lost = new Promise((resolve) => (this.#lose = resolve));
   }
 
   /** Whether `end` was called: what dies from now on is no trouble. */
@@ -86,7 +91,7 @@ export class Crew {
         const old = place.member;
         this.#fill(place, member);
         place.young = 0;
-        this.#dismiss(old, member);
+        await this.#dismiss(old, member);
         done += 1;
         progress({ old: old?.pid, new: member.pid });
       }
@@ -94,10 +99,12 @@ export class Crew {
     });
   }
 
-  #dismiss(old: Member | undefined, successor: Member): void {
+  /** Resolves when new sessions meet the successor only. */
+  async #dismiss(old: Member | undefined, successor: Member): Promise<void> {
     const fields = { old: old?.pid, new: successor.pid };
+    const trouble = await old?.handOver();
+    if (trouble !== undefined) this.#log.error(fields, `worker ${old?.pid ?? ""}: ${trouble}`);
     this.#log.info(fields, `worker ${old?.pid ?? "(dead)"} replaced by ${successor.pid}`);
-    old?.order("handOver");
     void old?.gone.then((death) => {
       const level = death.code === exitCodes.fine ? "info" : "error";
       this.#log[level](fields, `worker ${old.pid}, replaced before, ${describe(death)}`);
@@ -158,6 +165,14 @@ export class Crew {
         `worker ${member.pid} ${describe(death)}`,
       ),
     );
+    this.#handed ||= member.handed;
+    if (this.#handed && !this.#places.some((one) => one.member?.listens === true)) {
+      this.#log.error(
+        "the socket that was handed over is closed with its last worker; whoever starts this anew hands it over again",
+      );
+      await member.gone;
+      return this.#lose();
+    }
     this.#log.warn({ worker: member.pid, wait }, `another worker starts in ${wait} ms`);
     await sleep(wait);
     if (!this.#ending && place.member === undefined) this.#fill(place, this.#fork());

@@ -27,6 +27,7 @@ export class Member {
   readonly leaves: Promise<void>;
   readonly #worker: Worker;
   #listens = false;
+  #handed = false;
   #text: string | undefined;
 
   constructor() {
@@ -54,8 +55,9 @@ export class Member {
     this.start = this.#within(
       new Promise<Start>((resolve) => {
         void this.gone.then((death) => resolve({ death }));
-        this.#hear("listening", ({ banner = "" }) => {
+        this.#hear("listening", ({ banner = "", handed = false }) => {
           this.#listens = true;
+          this.#handed = handed;
           resolve({ banner });
         });
       }),
@@ -65,6 +67,15 @@ export class Member {
         return this.gone.then((death) => ({ death }));
       },
     );
+  }
+
+  get listens(): boolean {
+    return this.#listens;
+  }
+
+  /** Whether it listened on a socket that a parent handed over: it is closed with the last worker that does. */
+  get handed(): boolean {
+    return this.#handed;
   }
 
   /** Resolves to why its old configuration stays, or to undefined. */
@@ -77,9 +88,18 @@ export class Member {
     return this.#within(answered, () => `it did not answer within ${patience / 1000} s`);
   }
 
+  /** Resolves when it takes no new connections, or to why it still may. */
+  handOver(): Promise<string | undefined> {
+    this.order("handOver");
+    return this.#within<string | undefined>(
+      this.leaves.then(() => undefined),
+      () => `it did not stop listening within ${patience / 1000} s`,
+    );
+  }
+
   /** One that does not listen yet hears no orders. */
   order(order: Order): void {
-    if (order === "end" && !this.#listens) this.kill("SIGTERM");
+    if (order !== "reload" && !this.#listens) this.kill("SIGTERM");
     else if (this.#worker.isConnected()) this.#worker.send({ order });
   }
 

@@ -7,12 +7,13 @@ import cluster from "node:cluster";
 export type Order = "reload" | "handOver" | "end";
 
 export type Report =
-  | { readonly mailhost: "listening"; readonly banner?: string }
+  /** `handed`: among its sockets is one that a parent handed over (`fd`). */
+  | { readonly mailhost: "listening"; readonly banner?: string; readonly handed?: boolean }
   /** It did not get as far as listening: what to say of that, and the exit code. */
   | { readonly mailhost: "failed"; readonly code: number; readonly text: string }
   /** The answer to `reload`; `why` when the old configuration stays. */
   | { readonly mailhost: "reloaded"; readonly why?: string }
-  /** It takes no new connections any more, and nobody told it to. */
+  /** It takes no new connections any more, because it was told to hand over, or because it must end. */
   | { readonly mailhost: "ending" };
 
 export const isReport = (message: unknown): message is Report =>

@@ -25,6 +25,6 @@ export function watchHandles(): void {
 
 /** Closes what no server took. To be called when nobody is about to listen. */
 export function closeOrphanHandles(): void {
-  for (const handle of handed) if (handle.onconnection === undefined) handle.close();
+  for (const handle of handed) if (typeof handle.onconnection !== "function") handle.close();
   handed.clear();
 }

@@ -21,6 +21,7 @@ export async function lead(flags: StartFlags, { workers = 1, control, logLevel }
   const crew = new Crew(workers, log);
   const door = control === undefined ? undefined : await openControl(control, crew, log);
   watchSignals(crew, log, () => door?.close());
+  void crew.lost.then(() => process.exit(exitCodes.runTime));
   const ended = new Promise<never>(() => {}); // a signal ends the process
   const started = await crew.start();
   if ("death" in started && !crew.ending) {

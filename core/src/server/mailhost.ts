@@ -179,10 +179,11 @@ export class Mailhost {
 
   /**
    * Another process listens in this one's place: no new connections, open sessions go on until their clients are done,
-   * at most `timeouts.session`, then all is closed. `close` ends the wait.
+   * at most `timeouts.session`, then all is closed. `left` hears when no more can come; `close` ends the wait.
    */
-  async handOver(): Promise<void> {
+  async handOver(left: () => void = () => {}): Promise<void> {
     await this.#inTurn(async () => this.#listenOn(new Map()));
+    left();
     await Promise.all(this.#retiring);
     await this.close();
   }

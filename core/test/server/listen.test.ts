@@ -218,8 +218,9 @@ describe("handing over", () => {
     const { server, port } = await listening({ plugins: [sink(), notes] });
     const caller = connect(port);
     await caller.hear(1);
-    const over = server.handOver();
-    await expect.poll(() => server.addresses).toEqual([]);
+    let over = Promise.resolve();
+    await new Promise<void>((left) => (over = server.handOver(left)));
+    expect(server.addresses).toEqual([]);
     const refused = connect(port);
     await refused.closed;
     expect(await refused.hear(1)).toEqual([]);
