@@ -142,7 +142,9 @@ describe("plugins why", () => {
     expect(first).toContain(`stamp (2.1.0) on listener 2525
   brought by   mailhost.config.yaml:14:5 plugins[4]
   resolved     "stamp" is package mailhost-plugin-stamp 2.1.0 (./node_modules/mailhost-plugin-stamp/index.js)
-    tried before: @mailhost/plugin-stamp, from ${cwd}: not there
+    not there: @mailhost/plugin-stamp, seen from ${cwd}
+    not there: @mailhost/plugin-stamp, among those that come with mailhost
+  core         ^1.0.0
 `);
     expect(first).toContain(`  required by  no other plugin
   provides     keyword XSTAMP

@@ -15,6 +15,8 @@ export interface Origin {
   readonly file: string;
   /** The package it stands in, unless the configuration names a file. */
   readonly package: PackageInfo | undefined;
+  /** Who sees it: the configuration from its folder, else this command, which brings it along. */
+  readonly seenBy: Viewer;
   /** What was looked for before, and was not there. */
   readonly tried: readonly Attempt[];
 }
@@ -27,9 +29,12 @@ export interface PackageInfo {
   readonly corePeer: string | undefined;
 }
 
+type Viewer = "configuration" | "command";
+
 /** A package that was looked for. */
 export interface Attempt {
   readonly package: string;
+  readonly seenBy: Viewer;
   /** Folder from which it was looked for. */
   readonly from: string;
 }
@@ -55,16 +60,19 @@ export function locate(name: string, folder: string): Origin | Trouble {
   const candidates = /^@|^mailhost-plugin-|\//.test(name)
     ? [name]
     : [`@mailhost/plugin-${name}`, `mailhost-plugin-${name}`, name];
-  const bases = [pathToFileURL(join(folder, "mailhost.config.mjs")), new URL(import.meta.url)];
+  const bases: readonly (readonly [Viewer, URL])[] = [
+    ["configuration", pathToFileURL(join(folder, "mailhost.config.mjs"))],
+    ["command", new URL(import.meta.url)],
+  ];
   const tried: Attempt[] = [];
   for (const candidate of candidates) {
     if (isBuiltin(candidate)) continue;
-    for (const base of bases) {
+    for (const [seenBy, base] of bases) {
       try {
         const file = fileURLToPath(moduleResolve(candidate, base, conditions));
-        return { name, file, package: packageOf(candidate, file), tried };
+        return { name, file, package: packageOf(candidate, file), seenBy, tried };
       } catch (error) {
-        tried.push({ package: candidate, from: dirname(fileURLToPath(base)) });
+        tried.push({ package: candidate, seenBy, from: dirname(fileURLToPath(base)) });
         if (errorCode(error) === "ERR_MODULE_NOT_FOUND" || errorCode(error) === "ERR_INVALID_MODULE_SPECIFIER")
           continue;
         return {
@@ -80,7 +88,7 @@ export function locate(name: string, folder: string): Origin | Trouble {
 
 function located(name: string, file: string): Origin | Trouble {
   if (statSync(file, { throwIfNoEntry: false })?.isFile() === true)
-    return { name, file, package: undefined, tried: [] };
+    return { name, file, package: undefined, seenBy: "configuration", tried: [] };
   return {
     code: "UNKNOWN_PLUGIN",
     what: `there is no plugin file ${file}`,

@@ -51,7 +51,8 @@ export function originOf(origin: Origin | undefined): string {
   const file = near.startsWith("..") ? origin.file : `./${near}`;
   if (origin.package === undefined) return `the file ${file}`;
   const { name, version } = origin.package;
-  return `package ${name}${version === undefined ? "" : ` ${version}`} (${file})`;
+  const along = origin.seenBy === "command" ? ", which comes with mailhost" : "";
+  return `package ${name}${version === undefined ? "" : ` ${version}`} (${file})${along}`;
 }
 
 /** Names with ranges, as a manifest says them: `addressable ^1.0.0, mux`. */
