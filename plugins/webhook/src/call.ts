@@ -1,4 +1,4 @@
-import { type Delivery, type Host, type Refusal, type Session, describeError } from "@mailhost/core";
+import { type Clock, type Delivery, type Host, type Refusal, type Session, describeError } from "@mailhost/core";
 import { type Content, type WebhookEnvelope, jsonContent, makeEnvelope, rawContent } from "./content.ts";
 import { keyOf } from "./key.ts";
 import type { Lane } from "./lane.ts";
@@ -52,7 +52,11 @@ export async function handOver(
     return busy;
   }
   try {
-    const content = await makeContent(endpoint, envelope, delivery, host);
+    const content = await makeContent(endpoint, envelope, delivery, host.clock, end);
+    if (content === undefined) {
+      host.log.warn(fields, `message ${delivery.id} was not parsed in time: others took long`);
+      return busy;
+    }
     if ("fault" in content) {
       host.log.warn(fields, `message ${delivery.id} cannot be parsed: ${content.fault}`);
       return unreadable;
@@ -72,11 +76,12 @@ async function makeContent(
   { parser }: Endpoint,
   envelope: WebhookEnvelope,
   { message }: Delivery,
-  { clock }: Host,
-): Promise<Content | { readonly fault: string }> {
+  clock: Clock,
+  end: number,
+): Promise<Content | { readonly fault: string } | undefined> {
   if (parser === undefined) return rawContent(envelope, message);
-  const parsed = await parser.parse(await message.bytes(), clock);
-  return "fault" in parsed ? parsed : jsonContent(envelope, parsed.json);
+  const parsed = await parser.parse(() => message.bytes(), clock, end);
+  return parsed === undefined || "fault" in parsed ? parsed : jsonContent(envelope, parsed.json);
 }
 
 async function untilTaken(call: Call): Promise<Refusal | undefined> {

@@ -36,11 +36,17 @@ export class Parser {
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  /** The message as postal-mime reads it, as JSON; or what is wrong with it. Rejects when the server closes meanwhile. */
-  parse(octets: Uint8Array, clock: Clock): Promise<Parsed> {
-    const parsed = this.#last.then(() => this.#ask(octets, clock));
+  /**
+   * The message as postal-mime reads it, as JSON; or what is wrong with it; undefined when `end` comes first.
+   * It is loaded when its turn has come. Rejects when it cannot be, or when the server closes meanwhile.
+   */
+  parse(load: () => Promise<Uint8Array>, clock: Clock, end: number): Promise<Parsed | undefined> {
+    const parsed = this.#last.then(async () => (clock.now() < end ? this.#ask(await load(), clock) : undefined));
     this.#last = parsed.catch(() => undefined);
-    return parsed;
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(Math.max(0, end - clock.now()), () => resolve(undefined));
+      void parsed.then(resolve, reject).finally(cancel);
+    });
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,11 @@
-import { TestClock, client } from "@mailhost/testkit";
+import { definePlugin } from "@mailhost/core";
+import { Client, TestClock, client } from "@mailhost/testkit";
 import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { Parser } from "../src/parser.ts";
 import { Endpoint, hand, memoryLog, options, replyTo, until } from "./kit.ts";
 
-const octets = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
+const octets = (text: string) => async (): Promise<Uint8Array> => Uint8Array.from(Buffer.from(text, "latin1"));
 
 function parser(): Parser {
   const one = new Parser();
@@ -13,8 +14,8 @@ function parser(): Parser {
 }
 
 const read = async (one: Parser, text: string): Promise<unknown> => {
-  const parsed = await one.parse(octets(text), new TestClock());
-  return "json" in parsed ? JSON.parse(Buffer.from(parsed.json).toString()) : parsed;
+  const parsed = await one.parse(octets(text), new TestClock(), Infinity);
+  return parsed !== undefined && "json" in parsed ? JSON.parse(Buffer.from(parsed.json).toString()) : parsed;
 };
 
 // postal-mime takes some 30 s for four megabytes of lines this short
@@ -43,6 +44,35 @@ test("a message made to keep the parser busy costs its sender the message, and n
   expect((await one.reply())[0]).toMatch(/^250/);
 });
 
+test("who waits for another's message to be parsed is told to come again when patience ends", async () => {
+  const endpoint = await Endpoint.open();
+  const clock = new TestClock();
+  const { log, lines } = memoryLog();
+  let received = 0;
+  const counter = definePlugin({
+    name: "counter",
+    version: "1.0.0",
+    core: "^1.0.0",
+    apply: (host) => host.hooks.data.tap("counter", () => void (received += 1)),
+  });
+  const asJson = options({ url: endpoint.url, format: "json", patience: 9000 }, { plugins: [counter()] });
+  const one = await client({ ...asJson, log, clock });
+  onTestFinished(() => one.close());
+  const two = new Client(one.server);
+  onTestFinished(() => two.hangUp());
+  await hand(one, { lines: endless.split("\r\n") });
+  await until(() => received === 1);
+  await hand(two);
+  await until(() => received === 2);
+  await until(() => {
+    clock.advance(500);
+    return lines.length > 1;
+  });
+  expect((await one.reply())[0]).toBe("451 4.3.2 Too many messages at a time");
+  expect((await two.reply())[0]).toBe("451 4.3.2 Too many messages at a time");
+  expect(endpoint.got).toEqual([]);
+});
+
 test("what cannot be parsed is 554", async () => {
   const endpoint = await Endpoint.open();
   const lines = Array.from({ length: 300 }, (_, at) => [
@@ -65,13 +95,13 @@ test("messages come out in order, each its own", async () => {
 
 test("closing ends what is under way, and takes nothing more", async () => {
   const one = parser();
-  const busy = one.parse(octets(endless), new TestClock());
-  const waits = one.parse(octets("x"), new TestClock());
+  const busy = one.parse(octets(endless), new TestClock(), Infinity);
+  const waits = one.parse(octets("x"), new TestClock(), Infinity);
   const [first, second] = [expect(busy).rejects.toThrow("closed"), expect(waits).rejects.toThrow("closed")];
   await new Promise((resolve) => setImmediate(resolve));
   await one.close();
   await Promise.all([first, second]);
-  await expect(one.parse(octets("x"), new TestClock())).rejects.toThrow("closed");
+  await expect(one.parse(octets("x"), new TestClock(), Infinity)).rejects.toThrow("closed");
 });
 
 test("property: any octets are parsed, or said to be none", async () => {
