@@ -90,6 +90,10 @@ test("mailhost plugins shows their manifests, and wrong options are told with th
   const shown = await said(run(command, ["plugins", "--config", config]));
   expect(shown).toMatch(/subject-tag .*0\.3\.0/);
   expect(shown).toMatch(/office-hours .*2\.1\.0/);
+  const sound = await run(command, ["check", "--config", config]);
+  expect(sound.code, sound.stdout + sound.stderr).toBe(0);
+  // Manifests and package.json agree, or it would warn
+  expect(sound.stdout + sound.stderr).not.toContain("warning");
   const wrong = join(operator, "wrong.config.mts");
   writeFileSync(wrong, read("mailhost.config.mts").replace('tag: "sales"', "tag: 7").replace("from: 0", "form: 0"));
   const checked = await run(command, ["check", "--config", wrong]);

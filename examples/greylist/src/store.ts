@@ -12,6 +12,7 @@ export class Store {
   readonly #file: string;
   readonly #host: Pick<Host, "clock" | "log">;
   #saved = 0;
+  #closed = false;
   #cancel: () => void = () => {};
   #saving: Promise<void> = Promise.resolve();
 
@@ -33,12 +34,14 @@ export class Store {
   }
 
   #later(): void {
+    if (this.#closed) return;
     this.#cancel = this.#host.clock.after(saveEvery, () => {
       void this.#save().then(() => this.#later());
     });
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#cancel();
     await this.#saving;
     await this.#save();

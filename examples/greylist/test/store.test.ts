@@ -45,6 +45,17 @@ test("it is written every minute, when something was learnt", async () => {
   await server.close();
 });
 
+test("closing amid a save leaves no timer behind, and the last word in the file", async () => {
+  const server = await start();
+  await attempt(server);
+  server.clock.advance(60_000);
+  await attempt(server, { from: "jim@example.net" });
+  await server.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(server.clock.waiting).toBe(0);
+  expect(readFileSync(file, "utf8").split("\n")).toHaveLength(3);
+});
+
 test("a reload keeps it, with new options in force", async () => {
   const server = await start();
   await attempt(server);
