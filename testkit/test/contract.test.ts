@@ -1,7 +1,17 @@
 import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Host, type PluginDefinition, type Session, definePlugin, reject } from "@mailhost/core";
+import {
+  type Host,
+  type PluginDefinition,
+  type Refusal,
+  type Session,
+  type Transaction,
+  definePlugin,
+  nobody,
+  reject,
+  row,
+} from "@mailhost/core";
 import { afterAll, describe, expect, test } from "vitest";
 import {
   type CheckName,
@@ -180,7 +190,7 @@ describe("a plugin is found out", () => {
     );
     expect(Object.keys(found)).toEqual(["disconnect"]);
     expect(found["disconnect"]).toMatch(
-      /the client left during rcpt, and the tap deaf did not settle within a second.*signal/s,
+      /the client left during rcpt, and the tap deaf did not settle within two seconds.*signal/s,
     );
   });
 
@@ -333,6 +343,95 @@ describe("a plugin is found out", () => {
     expect(found["20 MB message"]).toMatch(/held \d+ MB.*message\.open\(\)/s);
   });
 
+  test("that takes a session for a transaction", async () => {
+    const found = await failures(
+      plugin((host) => {
+        const met = new WeakSet<Session>();
+        host.hooks.rcpt.tap("once", (_recipient, _transaction, session) => {
+          if (met.has(session)) throw new Error("a second message");
+          met.add(session);
+        });
+      }),
+      ["accepted message", "RSET storm", "close"],
+    );
+    expect(Object.keys(found)).toEqual(["RSET storm"]);
+    expect(found["RSET storm"]).toContain("30 times MAIL, RCPT, RSET in one write: the tap once of rcpt failed");
+  });
+
+  test("that judges one recipient and means all", async () => {
+    const found = await failures(
+      plugin((host) => {
+        const verdicts = new WeakMap<Transaction, Refusal | undefined>();
+        host.hooks.rcpt.tap("first", ({ address }, transaction) => {
+          if (!verdicts.has(transaction)) verdicts.set(transaction, address.localPart === "joe" ? reject() : undefined);
+          return verdicts.get(transaction);
+        });
+      }),
+      ["accepted message", "100 recipients"],
+      { refused: ["joe@example.com"] },
+    );
+    expect(found["100 recipients"]).toContain("RCPT TO:<joe@example.com>, which is to be refused, is answered: 250");
+  });
+
+  test("whose words do not stand what clients say", async () => {
+    const found = await failures(
+      plugin((host) => {
+        const sum = (argument: string): number => argument.split("=").map((part) => BigInt(part)).length;
+        host.extend({
+          verbs: {
+            XSUM: row(
+              ["ready"],
+              (argument) => ({ value: sum(argument) }),
+              nobody,
+              (state, value) => ({ go: "on", reply: { code: 250, status: "2.0.0", text: String(value) }, state }),
+            ),
+          },
+        });
+      }),
+      ["accepted message", "hostile input", "twice"],
+    );
+    expect(Object.keys(found)).toEqual(["hostile input"]);
+    expect(found["hostile input"]).toMatch(/XSUM x.*SyntaxError/s);
+  });
+
+  test("that breaks when its time is up, or a client is gone", async () => {
+    const found = await failures(
+      plugin((host) => {
+        host.hooks.rcpt.tapPromise("ask", (_recipient, _transaction, _session, signal) => {
+          signal.addEventListener("abort", () => {
+            throw new Error("nobody told me");
+          });
+          return pause(1).then(() => undefined);
+        });
+      }),
+      ["accepted message", "disconnect", "deadline"],
+    );
+    expect(Object.keys(found)).toEqual(["disconnect", "deadline"]);
+    expect(found["deadline"]).toContain("nobody told me");
+  });
+
+  test("whose taps nobody asks", async () => {
+    const found = await failures(
+      plugin((host) => host.hooks.auth.tap("never", () => {})),
+      ["accepted message", "disconnect"],
+    );
+    expect(found["disconnect"]).toContain("its taps of auth were never asked");
+  });
+
+  test("that knows one listener", async () => {
+    let name = "";
+    const found = await failures(
+      plugin((host) => {
+        ({ name } = host.listener);
+        host.hooks.connect.tap("here", ({ listener }) => {
+          if (listener !== name) throw new Error(`${listener} is not ${name}`);
+        });
+      }),
+      ["accepted message", "two listeners"],
+    );
+    expect(Object.keys(found)).toEqual(["two listeners"]);
+  });
+
   test("that checks no options, or lets any pass", async () => {
     const unchecked = definePlugin<{ depth?: number }>({
       name: "patient",
@@ -340,7 +439,7 @@ describe("a plugin is found out", () => {
       core: "^1.0.0",
       apply() {},
     });
-    await expect(contract(unchecked, { options: () => ({ depth: 1 }) })).rejects.toThrow(
+    await expect(contract(unchecked, { options: () => ({ depth: 1 }), only: ["options"] })).rejects.toThrow(
       "it takes options and checks none",
     );
     const lax = definePlugin<Record<string, unknown>>({
@@ -359,7 +458,9 @@ describe("a plugin is found out", () => {
       },
       apply() {},
     });
-    await expect(contract(lax)).rejects.toThrow("an option it does not know is no error of the configuration");
+    await expect(contract(lax, { only: ["options"] })).rejects.toThrow(
+      "an option it does not know is no error of the configuration",
+    );
   });
 
   test("whose package says something else, or wants another core", async () => {

@@ -71,7 +71,7 @@ const leftOut = ({ name }: Check, reason: string): ContractCheck => ({
 async function carryOut(check: Check, about: Contract, fatal: () => Finding[]): Promise<ContractCheck> {
   const findings: Finding[] = [];
   try {
-    findings.push(...(await inTime(check.run(about), about.options.within ?? 10_000)));
+    findings.push(...(await inTime(check.run(about), about.options.within ?? 20_000)));
   } catch (error) {
     findings.push({ what: withPlace(error), mend: check.mend });
   }

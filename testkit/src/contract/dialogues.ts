@@ -185,7 +185,7 @@ export const manyRecipients: Check = {
     const { refused = [] } = options;
     const asked = Array.from(
       { length: recipients },
-      (_, index) => (index % 10 === 5 ? refused[((index / 10) % refused.length) | 0] : undefined) ?? to,
+      (_, index) => (index % 10 === 4 ? refused[Math.floor(index / 10) % refused.length] : undefined) ?? to,
     );
     ground.during = `${recipients} recipients in one write`;
     speaker.send([`MAIL FROM:<${from}>`, ...asked.map((one) => `RCPT TO:<${one}>`), "DATA"].join("\r\n"));

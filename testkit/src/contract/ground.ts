@@ -8,8 +8,11 @@ import { Probe, type WatchedTap, silenced, watched } from "./probe.ts";
 import { nextTurn, withPlace, within } from "./process.ts";
 import type { Finding } from "./report.ts";
 
-/** Milliseconds the clock is moved on when a tap waits for it, how often, and after how long. */
-const push = { clock: 1000, most: 20, every: 20 };
+/** Milliseconds a tap may wait for a timer of the clock before the clock moves on: what is real goes first. */
+const clockPatience = 80;
+
+/** Milliseconds a client waits for the server: only what is wrong takes so long. */
+const patience = 5000;
 
 /** How a ground differs from the usual one. */
 export interface GroundOptions {
@@ -104,7 +107,7 @@ export class Ground {
     this.resolver = ground.resolver ?? contract.options.resolver?.() ?? new TestResolver();
     this.resolver.clock ??= this.clock;
     this.server = new Mailhost({});
-    this.#pusher = setInterval(() => this.#push(), push.every);
+    this.#pusher = setInterval(() => this.#push(), 10);
   }
 
   async prepare(): Promise<void> {
@@ -158,7 +161,7 @@ export class Ground {
     const client = this.#contract.options.client;
     const speaker: Client = new Client(
       this.server,
-      { ...(client === undefined ? {} : { client }), ...options },
+      { patience, ...(client === undefined ? {} : { client }), ...options },
       async () => {},
     );
     this.#clients.add(speaker);
@@ -175,7 +178,7 @@ export class Ground {
 
   /** A client whose messages are staged and never committed. */
   dryRun(): Client {
-    const speaker = new Client(this.server, { dryRun: true }, async () => {});
+    const speaker = new Client(this.server, { dryRun: true, patience }, async () => {});
     this.#clients.add(speaker);
     return speaker;
   }
@@ -213,7 +216,7 @@ export class Ground {
   }
 
   /** Waits until no tap of the plugin is under way; false when that takes longer. */
-  async quiet(milliseconds = 1000): Promise<boolean> {
+  async quiet(milliseconds = 2000): Promise<boolean> {
     const end = Date.now() + milliseconds;
     while (this.probe.pending.size > 0 && Date.now() < end) await new Promise((resolve) => void setTimeout(resolve, 5));
     return this.probe.pending.size === 0;
@@ -240,11 +243,12 @@ export class Ground {
     await nextTurn();
   }
 
+  /** Moves the clock on to what a tap waits for. */
   #push(): void {
-    const waits = [...this.probe.pending].some((call) => call.pushed < push.most);
-    if (!this.pushes || !waits || this.clock.waiting === 0) return;
-    for (const call of this.probe.pending) call.pushed += 1;
-    this.clock.advance(push.clock);
+    if (!this.pushes) return;
+    const waiting = [...this.probe.pending].filter((call) => Date.now() - call.began >= clockPatience);
+    const next = Math.min(...waiting.flatMap((call) => [...call.timers]));
+    if (next < Infinity) this.clock.advance(Math.max(0, next - this.clock.now()));
   }
 
   /** Errors that core tells of the plugin, or of nobody. */

@@ -73,12 +73,17 @@ async function leaveDuring(contract: Contract, ground: Ground, hook: HookName): 
   const findings: Finding[] = [];
   if (!settled) {
     const [call] = ground.probe.pending;
-    const what = `the client left during ${hook}, and the tap ${call?.tap ?? ""} did not settle within a second of its signal`;
+    const what = `the client left during ${hook}, and the tap ${call?.tap ?? ""} did not settle within two seconds of its signal`;
     findings.push({ what, mend: listen });
     ground.expectsLate = true;
     if (call !== undefined) ground.clock.advance(ground.deadlineOf(call));
   }
   ground.pushes = true;
+  if (met === undefined && hook !== "queue")
+    findings.push({
+      what: `its taps of ${hook} were never asked`,
+      mend: `Let greet say what leads there (AUTH, with a mechanism among the companions), or leave this check out.`,
+    });
   return [...findings, ...unharmed(await ground.letter(), `a disconnect during ${hook}`, disconnects.mend)];
 }
 
@@ -124,7 +129,7 @@ async function holdBeyond(contract: Contract, hook: HookName): Promise<Finding[]
   ground.probe.hold = undefined;
   release();
   if (!(await ground.quiet()))
-    findings.push({ what: `a tap of ${hook} was under way a second after its deadline`, mend: listen });
+    findings.push({ what: `a tap of ${hook} was under way two seconds after its deadline`, mend: listen });
   await nextTurn();
   return [...findings, ...unharmed(await ground.letter(), `${hook} came too late`, deadlines.mend)];
 }

@@ -20,7 +20,7 @@ export const largeMessage: Check = {
     const ground = await contract.ground();
     const body = Buffer.from(`Subject: large\r\n\r\n${line.repeat(Math.floor(large / line.length))}.\r\n`);
     ground.during = "a message of 20 MB";
-    const speaker = await ground.greeted({ patience: 6000 });
+    const speaker = await ground.greeted({ patience: 15_000 });
     for (const command of [`MAIL FROM:<${contract.from}>`, `RCPT TO:<${contract.to}>`, "DATA"])
       await speaker.ask(command);
     const watch = watchMemory(ground);

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type {
+  Clock,
   Delivery,
   Extension,
   HookName,
@@ -27,15 +28,17 @@ export interface WatchedTap {
 export interface TapCall extends WatchedTap {
   readonly signal: AbortSignal | undefined;
   readonly session: Session;
-  /** How often the clock was moved on for it. */
-  pushed: number;
+  /** When timers fall due that it set on the host's clock and waits for. */
+  readonly timers: Set<number>;
+  /** Milliseconds since the epoch when it began, really. */
+  readonly began: number;
 }
 
 /** What becomes of what was staged. */
 export type Phase = "commit" | "abort";
 
-/** What runs in the plugin's name: timers and watchers made there are the plugin's. */
-export const inPlugin = new AsyncLocalStorage<true>();
+/** What runs in the plugin's name, in a tap or elsewhere: timers and watchers made there are the plugin's. */
+export const inPlugin = new AsyncLocalStorage<TapCall | "elsewhere">();
 
 type Word = "verbs" | "mailParameters" | "rcptParameters" | "mechanisms" | "transports";
 
@@ -72,7 +75,7 @@ export class Probe {
       this.#seen.add(session);
       this.sessions.add(new WeakRef(session));
     }
-    const call: TapCall = { ...tap, session, signal, pushed: 0 };
+    const call: TapCall = { ...tap, session, signal, timers: new Set(), began: Date.now() };
     this.pending.add(call);
     return call;
   }
@@ -97,7 +100,7 @@ export function watched(plugin: Plugin, probe: Probe): Plugin {
   const apply: typeof definition.apply = (host, options) => {
     const given = watchedHost(host, probe);
     probe.applied.push(new WeakRef(given));
-    return inPlugin.run(true, () => definition.apply(given, options));
+    return inPlugin.run("elsewhere", () => definition.apply(given, options));
   };
   return { ...plugin, definition: { ...definition, apply } };
 }
@@ -119,6 +122,7 @@ function watchedHost(host: Host, probe: Probe): Host {
     ...host,
     hooks: watchedHooks(host.hooks, probe),
     log: quiet,
+    clock: watchedClock(host.clock),
     extend(extension) {
       probe.extended(extension, host.name);
       host.extend(extension);
@@ -130,9 +134,28 @@ function watchedHost(host: Host, probe: Probe): Host {
         probe.closersDone += 1;
       });
     },
-    shared: (key, open, close) => host.shared(key, () => inPlugin.run(true, open), close),
+    shared: (key, open, close) => host.shared(key, () => inPlugin.run("elsewhere", open), close),
   };
 }
+
+/** The same clock; it remembers what a tap waits for. */
+const watchedClock = (clock: Clock): Clock => ({
+  now: () => clock.now(),
+  after(milliseconds, call) {
+    const tap = inPlugin.getStore();
+    if (tap === undefined || tap === "elsewhere") return clock.after(milliseconds, call);
+    const at = clock.now() + milliseconds;
+    tap.timers.add(at);
+    const cancel = clock.after(milliseconds, () => {
+      tap.timers.delete(at);
+      call();
+    });
+    return () => {
+      tap.timers.delete(at);
+      cancel();
+    };
+  },
+});
 
 /** Taps as they are passed through: whatever goes in comes out. */
 type AnyTap = (...args: readonly unknown[]) => unknown;
@@ -174,7 +197,7 @@ class WatchedHook implements AnyTappable {
       const call = probe.begin(tap, args.at(-1) as Session); // the last argument of every sync tap
       try {
         probe.onTap?.(call);
-        return inPlugin.run(true, () => judge(...args));
+        return inPlugin.run(call, () => judge(...args));
       } finally {
         probe.end(call);
       }
@@ -232,7 +255,7 @@ class WatchedHook implements AnyTappable {
 
   #run(call: TapCall, judge: () => unknown): unknown {
     try {
-      return inPlugin.run(true, judge);
+      return inPlugin.run(call, judge);
     } catch (error) {
       this.#probe.end(call, error);
       throw error;
@@ -258,7 +281,7 @@ class WatchedHook implements AnyTappable {
 /** The same delivery; what is staged there is carried out in the plugin's name. */
 function watchedDelivery(delivery: Delivery, probe: Probe): Delivery {
   const carry = (phase: Phase, work: () => unknown): unknown =>
-    inPlugin.run(true, () => (probe.onPhase === undefined ? work() : probe.onPhase(phase, work)));
+    inPlugin.run("elsewhere", () => (probe.onPhase === undefined ? work() : probe.onPhase(phase, work)));
   const stage = (staged: Staged): void =>
     delivery.stage({
       // What comes out goes through, whatever it is

@@ -49,18 +49,35 @@ const fatal = ["unhandledRejection", "uncaughtException"] as const;
 /** Milliseconds a forgotten promise or timer has to show itself. */
 const grace = 30;
 
+/** Those who look at what would end the process, and what listened before the first of them came. */
+const watchers = new Set<(finding: Finding) => void>();
+let before: { readonly event: (typeof fatal)[number]; readonly listeners: readonly unknown[] }[] = [];
+
+function takeOver(): void {
+  before = fatal.map((event) => ({ event, listeners: process.rawListeners(event) }));
+  for (const event of fatal) {
+    const kind = event === "unhandledRejection" ? "a rejection nobody handled" : "an error outside of every tap";
+    process.removeAllListeners(event);
+    process.on(event, (error: unknown) => {
+      for (const watch of watchers) watch({ what: `${kind}: ${withPlace(error)}`, mend: endsProcess });
+    });
+  }
+}
+
+function giveBack(): void {
+  for (const { event, listeners } of before) {
+    process.removeAllListeners(event);
+    // Raw listeners are what `on` takes
+    for (const listener of listeners) process.on(event, listener as () => void);
+  }
+}
+
 /** While it stands, what would end the process is a finding, whatever the test runner does with it. */
 export function watchProcess(): { take: () => Finding[]; stop: () => Promise<Finding[]> } {
   let findings: Finding[] = [];
-  const before = fatal.map((event) => ({ event, listeners: process.rawListeners(event) }));
-  const listen = (event: (typeof fatal)[number]) => (error: unknown) => {
-    const kind = event === "unhandledRejection" ? "a rejection nobody handled" : "an error outside of every tap";
-    findings.push({ what: `${kind}: ${withPlace(error)}`, mend: endsProcess });
-  };
-  for (const { event } of before) {
-    process.removeAllListeners(event);
-    process.on(event, listen(event));
-  }
+  const watch = (finding: Finding): void => void findings.push(finding);
+  if (watchers.size === 0) takeOver();
+  watchers.add(watch);
   const take = (): Finding[] => {
     const taken = findings;
     findings = [];
@@ -68,11 +85,8 @@ export function watchProcess(): { take: () => Finding[]; stop: () => Promise<Fin
   };
   const stop = async (): Promise<Finding[]> => {
     await new Promise((resolve) => void setTimeout(resolve, grace));
-    for (const { event, listeners } of before) {
-      process.removeAllListeners(event);
-      // Raw listeners are what `on` takes
-      for (const listener of listeners) process.on(event, listener as () => void);
-    }
+    watchers.delete(watch);
+    if (watchers.size === 0) giveBack();
     return take();
   };
   return { take, stop };

@@ -14,7 +14,7 @@ const handled = ["write", "writev", "writeFile", "appendFile", "sync", "datasync
 
 /**
  * Counts what the watched plugin does to the disk, and lets some of it fail. Put in the way of `node:fs`
- * in this process: nobody but the plugin meets it. One at a time.
+ * in this process: nobody but the plugin meets it. One at a time: the next waits for `release`.
  */
 export class Disk {
   /** Operations so far. */
@@ -22,9 +22,13 @@ export class Disk {
   /** Called with the number of each operation, from 1 on; true lets it fail. */
   fails: (operation: number) => boolean = () => false;
   readonly #mends: (() => void)[] = [];
+  static #turn: Promise<void> = Promise.resolve();
 
   static async watch(): Promise<Disk> {
     const disk = new Disk();
+    const before = Disk.#turn;
+    Disk.#turn = new Promise((resolve) => void disk.#mends.push(resolve));
+    await before;
     const handle = await promises.open(process.execPath, "r");
     try {
       // Functions by name, as they are
