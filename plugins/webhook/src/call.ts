@@ -61,16 +61,20 @@ export async function handOver(
       host.log.warn(fields, `message ${delivery.id} cannot be parsed: ${content.fault}`);
       return unreadable;
     }
-    const note = ({ why, fault, refusal }: Verdict, tries: number): void => {
-      const { code = 250 } = refusal?.reply ?? {};
-      const level = fault ? "error" : code < 500 ? "warn" : "info";
-      host.log[level]({ ...fields, tries, code }, `message ${delivery.id} was not taken: ${why}`);
-    };
-    return await untilTaken({ host, endpoint, content, key: await keyOf(delivery), end, note });
+    return await untilTaken({ host, endpoint, content, key: await keyOf(delivery), end, note: noteIn(host, fields) });
   } finally {
     leave();
   }
 }
+
+/** Who has to do something about it decides how loudly it is said. */
+const noteIn =
+  (host: Host, fields: { readonly transaction: string }): Call["note"] =>
+  ({ why, fault, refusal }, tries) => {
+    const { code = 250 } = refusal?.reply ?? {};
+    const level = fault ? "error" : code < 500 ? "warn" : "info";
+    host.log[level]({ ...fields, tries, code }, `message ${fields.transaction} was not taken: ${why}`);
+  };
 
 async function makeContent(
   { parser }: Endpoint,

@@ -21,6 +21,11 @@ export const webhook = definePlugin<WebhookOptions>({
     const endpoint = await prepare(host, options);
     const { format = "raw", maxJsonOctets = 10 * 1024 * 1024 } = options;
     host.extend({ transports: [{ kind: "local", phases: "one" }] });
+    if (format === "json")
+      // What the client declares to be too big (RFC 1870 §6.1) need not be sent
+      host.hooks.rcpt.tap({ name: host.name, stage: "last" }, ({ route }, { parameters }) =>
+        route?.transport === host.name && Number(parameters.get("SIZE") ?? 0) > maxJsonOctets ? tooBig : undefined,
+      );
     host.hooks.queue.for(host.name).tap(host.name, (delivery, session) => {
       if (format === "json" && delivery.message.octets > maxJsonOctets) return tooBig;
       delivery.stage({ commit: () => handOver(host, endpoint, delivery, session), abort: () => {} });

@@ -3,9 +3,23 @@ import { createServer } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { setTimeout as sleep } from "node:timers/promises";
-import { client } from "@mailhost/testkit";
+import { client, sink, transcript } from "@mailhost/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { definePlugin } from "@mailhost/core";
+import { webhook } from "../src/index.ts";
 import { Endpoint, mail, options, replyTo } from "./kit.ts";
+
+/** The local part names the transport. */
+const byName = definePlugin({
+  name: "by-name",
+  version: "1.0.0",
+  core: "^1.0.0",
+  apply: (host) =>
+    host.hooks.rcpt.tap("by-name", (recipient) => {
+      recipient.permit("local");
+      recipient.routeTo({ transport: recipient.address.localPart });
+    }),
+});
 
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");
@@ -73,3 +87,31 @@ test("as JSON there is a limit, and nothing is asked beyond it", async () => {
   expect(endpoint.got).toEqual([]);
   expect(await replyTo({ ...asJson, maxJsonOctets: 20_000 }, endpoint, {}, { lines })).toMatch(/^250/);
 });
+
+test("what is declared to be too big is refused at RCPT, and other transports take it", () =>
+  transcript(
+    {
+      plugins: [
+        sink({ everything: false }),
+        byName(),
+        webhook({ url: "http://localhost/", format: "json", maxJsonOctets: 9999 }),
+      ],
+    },
+    `
+    S: 220 *
+    C: HELO client.test
+    S: 250 *
+    C: MAIL FROM:<> SIZE=10000
+    S: 250 2.1.0 *
+    C: RCPT TO:<webhook@example.com>
+    S: 552 5.3.4 The message is too big
+    C: RCPT TO:<sink@example.com>
+    S: 250 2.1.5 *
+    C: RSET
+    S: 250 *
+    C: MAIL FROM:<> SIZE=9999
+    S: 250 2.1.0 *
+    C: RCPT TO:<webhook@example.com>
+    S: 250 2.1.5 *
+  `,
+  ));
