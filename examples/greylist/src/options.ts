@@ -1,5 +1,6 @@
-import { networkProblem } from "@mailhost/core";
+import { ConfigurationError, networkProblem } from "@mailhost/core";
 import * as v from "valibot";
+import type { Rules } from "./memory.ts";
 
 const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -30,3 +31,14 @@ export const schema = v.strictObject({
 });
 
 export type GreylistOptions = v.InferOutput<typeof schema>;
+
+export const minute = 60_000;
+const day = 24 * 60 * minute;
+
+/** Throws a ConfigurationError on what the schema cannot see: options that contradict each other. */
+export function rulesOf(options: GreylistOptions): Rules {
+  const { wait = 5 * minute, window = 2 * day, keep = 36 * day, most = 100_000 } = options;
+  if (window > wait) return { wait, window, keep, most };
+  const what = "window ends before wait is over: nobody could come in time";
+  throw new ConfigurationError([{ code: "BAD_OPTION", where: "options.window", what, mend: "Make it a few days." }]);
+}
