@@ -124,7 +124,7 @@ describe.each([
 
 test.each(["typescript", "javascript"])("what it depends on is what is tested here: %s", (language) => {
   const manifest = JSON.parse(
-    read(root, "cli/templates/plugin", language, "package.json").replaceAll(/__(core|mailhost)__/g, `^${coreVersion}`),
+    read(root, "cli/templates/plugin", language, "manifest.json").replaceAll(/__(core|mailhost)__/g, `^${coreVersion}`),
   );
   const ours = JSON.parse(read(root, "package.json"));
   const versions: Record<string, string> = {

@@ -28,14 +28,23 @@ export function filesOf({ names, language, mailhost, year }: NewPlugin): Map<str
   for (const from of ["common", language])
     for (const path of filesIn(join(templates, from))) {
       const text = readFileSync(join(templates, from, path), "utf8");
-      const filled = text.replace(/__([a-z]+)__/g, (whole, word: string) => words[word] ?? whole);
-      // npm packs no file of that name
-      const target = path === "gitignore" ? ".gitignore" : path;
+      const filled = asNpmWrites(path, text).replace(/__([a-z]+)__/g, (whole, word: string) => words[word] ?? whole);
+      const target = renamed.get(path) ?? path;
       if (language === "javascript") files.set(inJavaScript(target), withJavaScript(filled));
       else files.set(target, filled);
     }
   return files;
 }
+
+/** npm packs no .gitignore, and a package within a package is taken for more than a template. */
+const renamed: ReadonlyMap<string, string> = new Map([
+  ["gitignore", ".gitignore"],
+  ["manifest.json", "package.json"],
+]);
+
+/** As npm itself writes a package.json again with each `npm install --save`. */
+const asNpmWrites = (path: string, text: string): string =>
+  path === "manifest.json" ? `${JSON.stringify(JSON.parse(text), undefined, 2)}\n` : text;
 
 const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
