@@ -63,7 +63,7 @@ export const unusualAddresses: Check = {
     const plain = [...localParts.map((part) => `${part}@${domain}`), ...otherDomains.map((other) => `jane@${other}`)];
     const utf8 = [...internationalParts.map((part) => `${part}@${domain}`), "jane@bücher.example", "jane@例え.test"];
     const rounds: readonly [string, readonly string[]][] = [
-      ["MAIL FROM:<>", ["postmaster", ...plain]],
+      [`MAIL FROM:<${contract.from}>`, ["postmaster", ...plain]],
       ['MAIL FROM:<"a b"@example.com>', plain],
       ["MAIL FROM:<sender@[192.0.2.1]>", plain],
       [`MAIL FROM:<${contract.from}> SMTPUTF8`, utf8],

@@ -222,11 +222,17 @@ export class Ground {
     return this.probe.pending.size === 0;
   }
 
-  /** What core told of the plugin, but for what became of taps whose client was gone. */
+  /** What core told of the plugin, each thing once, but for what became of taps whose client was gone. */
   faults(): Finding[] {
-    return this.#faults
-      .filter(({ error }) => typeof error !== "object" || error === null || !this.probe.forgiven.has(error))
-      .map(({ words, during }) => ({ what: during === "" ? words : `${during}: ${words}`, mend: "" }));
+    const told = this.#faults.filter(
+      ({ error }) => typeof error !== "object" || error === null || !this.probe.forgiven.has(error),
+    );
+    return [...new Set(told.map(({ words }) => words))].map((words) => {
+      const alike = told.filter((fault) => fault.words === words);
+      const during = alike[0]?.during ?? "";
+      const more = alike.length === 1 ? "" : `, and ${alike.length - 1} times more`;
+      return { what: `${during === "" ? "" : `${during}: `}${words}${more}`, mend: "" };
+    });
   }
 
   /** Ends all clients and the server. */
@@ -258,6 +264,8 @@ export class Ground {
     const error = (fields: Fields, message: string): void => {
       const { plugin, hook, tap, err } = fields;
       if (plugin !== undefined && !this.#plugins.includes(plugin)) return;
+      // A summary of what was told already
+      if (/ is failing: \d+ of \d+ calls/.test(message)) return;
       if (this.expectsLate && /no answer within \d+ ms/.test(message)) return;
       // Two of a kind may both route
       if (this.#plugins.length > 1 && / is routed to .+ and to /.test(message)) return;

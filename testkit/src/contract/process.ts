@@ -2,6 +2,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { createHook } from "node:async_hooks";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { isMainThread } from "node:worker_threads";
 import { describeError } from "@mailhost/core";
 import { inPlugin } from "./probe.ts";
 import type { Finding } from "./report.ts";
@@ -147,8 +148,9 @@ function placeOf(stack: string): string {
   return line === undefined ? "" : ` (${line.trim()})`;
 }
 
-/** Regular files this process has open, on systems that tell. */
+/** Regular files this process has open, on systems that tell. In a worker those of the others would be among them. */
 function openFiles(): string[] {
+  if (!isMainThread) return [];
   try {
     return readdirSync("/proc/self/fd").flatMap((descriptor) => {
       try {
