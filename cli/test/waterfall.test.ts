@@ -50,6 +50,7 @@ test("the log has one line of JSON, found by queue id and by session id", async 
       { type: "route" },
       { type: "body" },
       { type: "tap", hook: "queue", edits: [{ kind: "stage" }] },
+      { type: "tap", hook: "queue", tap: "commit", verdict: "silent" },
       { type: "delivered" },
     ],
   });

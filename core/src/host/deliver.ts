@@ -11,6 +11,7 @@ import type { Health } from "./health.ts";
 import { isRefusal } from "./opinion.ts";
 import type { Transport } from "./recipient.ts";
 import type { Run } from "./run.ts";
+import type { TapOutcome } from "./trace.ts";
 
 /** One copy: a transport, and those of the recipients it serves. */
 interface Group {
@@ -22,7 +23,9 @@ interface Group {
 interface Copy {
   readonly staged: Staged;
   readonly plugin: string;
+  readonly version: string;
   readonly health: Health | undefined;
+  readonly transaction: string;
 }
 
 interface StagedGroup extends Group {
@@ -96,7 +99,8 @@ function stage(
   const { transport, recipients } = group;
   const { owner: plugin } = transport;
   const health = generation.health.get(plugin);
-  const copy = (staged: Staged): Copy => ({ staged, plugin, health });
+  const version = generation.plugins.find(({ name }) => name === plugin)?.version ?? "";
+  const copy = (staged: Staged): Copy => ({ staged, plugin, version, health, transaction: transaction.id });
   const subject = new DeliveryCase(transaction, message, recipients, plugin, (staged) => void abort(copy(staged), run));
   const hook = generation.hooks.queue.get(transport.name);
   return new Promise((resolve) => {
@@ -147,18 +151,34 @@ async function commitEach(staged: readonly Copy[], run: Run): Promise<Refused | 
   return undefined;
 }
 
-async function commit({ staged, plugin, health }: Copy, run: Run): Promise<Refused | undefined> {
+async function commit(copy: Copy, run: Run): Promise<Refused | undefined> {
+  const { staged, plugin, health } = copy;
+  const trace = run.traced ? watchCommit(copy, run) : () => undefined;
   try {
     const opinion: unknown = await staged.commit();
-    if (opinion === undefined || opinion === null) return undefined;
-    if (isRefusal(opinion)) return { problem: opinion.reply, close: opinion.close };
+    const refused = isRefusal(opinion);
+    if (refused) trace({ kind: "refused", reply: opinion.reply });
+    if (refused) return { problem: opinion.reply, close: opinion.close };
+    if (opinion === undefined || opinion === null) return trace({ kind: "silent" });
     throw new TypeError(`commit returned ${describe(opinion)} instead of a refusal or nothing`);
   } catch (error) {
     const fields = { plugin, hook: "queue", session: run.session.id, err: error };
     run.log.error(fields, `plugin ${plugin} failed in commit: ${describe(error)}`);
     health?.failed(error, run);
+    trace({ kind: "failed", error: describe(error), ignored: false });
     return { problem: storageReply(error) };
   }
+}
+
+/** What a commit comes to is told as what a tap comes to: it is where a one-phase transport spends its time. */
+function watchCommit({ plugin, version, transaction }: Copy, run: Run): (outcome: TapOutcome) => undefined {
+  const started = performance.now();
+  return (outcome) => {
+    const milliseconds = performance.now() - started;
+    const what = { type: "tap", hook: "queue", plugin, version, tap: "commit" } as const;
+    run.trace({ ...what, milliseconds, outcome, edits: [], transaction, recipient: undefined });
+    return undefined;
+  };
 }
 
 /** Milliseconds a client waits for what was staged to be cleared away: an abort that hangs is nobody's 4yz. */

@@ -1,3 +1,4 @@
+import { formatAddress } from "../protocol/address.ts";
 import type { Edit } from "./edit.ts";
 import { Handle } from "./handle.ts";
 import type { Health } from "./health.ts";
@@ -194,6 +195,7 @@ function traceTap<H, R extends readonly unknown[]>(
     outcome,
     edits,
     transaction: call.transaction,
+    recipient: call.recipient === undefined ? undefined : formatAddress(call.recipient),
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Address } from "../protocol/address.ts";
 import type { Session } from "../protocol/session.ts";
 import type { Lender } from "./handle.ts";
 import type { Clock, Log } from "./services.ts";
@@ -21,4 +22,6 @@ export interface Call<H, Rest extends readonly unknown[]> {
   readonly rest: Rest;
   readonly run: Run;
   readonly transaction?: string | undefined;
+  /** The address that is judged. */
+  readonly recipient?: Address | undefined;
 }

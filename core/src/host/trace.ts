@@ -18,13 +18,15 @@ export type LineFault = "tooLong" | "badLineEnd" | "badOctets" | "otherProtocol"
 /** What happened, for watchers. Read-only: nothing a watcher does changes the dialogue. Times are host-clock milliseconds since the epoch. */
 export type TraceEvent = { readonly at: number; readonly session: Session } & (
   | { readonly type: "open" }
-  | { readonly type: "close"; readonly reason: string }
+  /** `delivering`: a message outlives the connection; its `delivered` is still to come. */
+  | { readonly type: "close"; readonly reason: string; readonly delivering: boolean }
   /** `fault` says why the line was none; then nothing of it is shown. */
   | { readonly type: "client"; readonly line: string; readonly secret: boolean; readonly fault?: LineFault | undefined }
   | { readonly type: "server"; readonly line: string; readonly secret: boolean }
   /** Octets of a body as the client sent them, dots and end included. `header` while they belong to the header section. */
   | { readonly type: "body"; readonly octets: Uint8Array; readonly header: boolean; readonly transaction: string }
   | { readonly type: "secured"; readonly protocol: string; readonly cipher: string }
+  /** A tap has settled. The commit of what a transport staged is told the same way: hook `queue`, tap `commit`. */
   | {
       readonly type: "tap";
       readonly hook: HookName;
@@ -36,6 +38,8 @@ export type TraceEvent = { readonly at: number; readonly session: Session } & (
       /** What the tap did to its argument, as far as it counts. */
       readonly edits: readonly Edit[];
       readonly transaction: string | undefined;
+      /** In `rcpt`: the address that was judged. */
+      readonly recipient: string | undefined;
     }
   | {
       readonly type: "route";

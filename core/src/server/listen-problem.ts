@@ -21,10 +21,12 @@ const listenMends = new Map<string, (port: number) => [what: string, mend: strin
   ["EADDRNOTAVAIL", () => ["this machine has no such address", "Use one that `ip address` shows, or leave host out."]],
 ]);
 
-/** What to tell when a place is not to be had, and how to mend it. */
-export function listenProblem(error: unknown, { host, port, fd }: Place, where: string): Problem {
+/** What to tell when a place is not to be had, and how to mend it. `ours`: the port is this very server's, for another address. */
+export function listenProblem(error: unknown, { host, port, fd }: Place, where: string, ours = false): Problem {
   const known = listenMends.get(errorCode(error))?.(port);
   const place = fd === undefined ? `${host ?? "*"}:${port}` : `fd ${fd}`;
   const [what, mend] = known ?? [describe(error), "See the error."];
-  return { code: "LISTEN_FAILED", where, what: `cannot listen on ${place}: ${what}`, mend };
+  const restart = "This server has it at another host. Restart it, or change the port too.";
+  const own = ours && errorCode(error) === "EADDRINUSE";
+  return { code: "LISTEN_FAILED", where, what: `cannot listen on ${place}: ${what}`, mend: own ? restart : mend };
 }

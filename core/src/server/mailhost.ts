@@ -238,7 +238,8 @@ export class Mailhost {
         await listener.listen();
       } catch (error) {
         await Promise.all(opened.map((one) => one.close(0)));
-        throw new ConfigurationError([listenProblem(error, place, blueprint.where)]);
+        const ours = [...this.#listeners.values()].some((one) => one.place.port === place.port);
+        throw new ConfigurationError([listenProblem(error, place, blueprint.where, ours)]);
       }
       opened.push(listener);
     }

@@ -119,7 +119,7 @@ export class SessionEngine implements Engine {
     this.#conversation.reading = closed;
     this.#input.clear();
     this.#deadline.stop();
-    this.#run.trace({ type: "close", reason });
+    this.#run.trace({ type: "close", reason, delivering: this.#conversation.delivering });
     // A message that has arrived whole goes its way: clients close without waiting for the 250
     if (!this.#conversation.delivering) this.#run.abort(reason);
     this.#finish();

@@ -70,6 +70,7 @@ export class Judging implements Judges {
       rest: [transaction, this.#run.session],
       run: this.#run,
       transaction: transaction.id,
+      recipient: path.address,
     };
     this.#ask(this.#generation.hooks.rcpt, call, done, () => this.#judgeRoute(subject, transaction));
   }

@@ -173,6 +173,20 @@ describe("reload", () => {
   });
 });
 
+test("a listener cannot change its host alone, and is told so", async () => {
+  const { server, port } = await listening({ plugins: [sink()], listeners: [{ ...local, name: "mx" }] });
+  const own = mailhost({ plugins: [sink()], log: recorder(), listeners: [{ host: "127.0.0.1", port }] });
+  await server.close();
+  onTestFinished(() => own.close());
+  await own.listen();
+  const error: unknown = await own
+    .reload({ plugins: [sink()], log: recorder(), listeners: [{ host: "0.0.0.0", port }] })
+    .catch((reason: unknown) => reason);
+  expect((error as ConfigurationError).problems).toMatchObject([
+    { what: `cannot listen on 0.0.0.0:${port}: port ${port} is taken`, mend: expect.stringContaining("Restart it") },
+  ]);
+});
+
 describe("reloads", () => {
   const counted = (name: string, diary: string[]): MailhostOptions => ({
     name,
@@ -219,7 +233,9 @@ describe("handing over", () => {
     const caller = connect(port);
     await caller.hear(1);
     let over = Promise.resolve();
-    await new Promise<void>((left) => (over = server.handOver(left)));
+    await new Promise<void>((left) => {
+      over = server.handOver(left);
+    });
     expect(server.addresses).toEqual([]);
     const refused = connect(port);
     await refused.closed;

@@ -63,6 +63,7 @@ describe("a watcher", () => {
       ["rcpt", "sink", "sink", "silent", "permit local, route to sink"],
       ["data", "judge", "judge", "silent", "add field X-Judge, remove field X-None, replace field Subject"],
       ["queue", "sink", "sink", "silent", "staged"],
+      ["queue", "sink", "commit", "silent", ""],
     ]);
     expect(events.find((event) => event.type === "route")).toMatchObject({
       recipient: "joe@example.com",

@@ -1,12 +1,4 @@
-import {
-  type Edit,
-  type TraceEvent,
-  describeEdit,
-  formatAddress,
-  parseAddress,
-  printable,
-  replyLines,
-} from "@mailhost/core";
+import { type Edit, type TraceEvent, describeEdit, printable, replyLines } from "@mailhost/core";
 import type { Note, Progress } from "./progress.ts";
 import { type Row, type TapRow, type Verdict, type Waterfall, waterfallVersion } from "./record.ts";
 
@@ -40,12 +32,11 @@ export function buildWaterfall(progress: Progress, time: number): Waterfall {
 }
 
 function buildRows(notes: readonly Note[], opened: number): Row[] {
-  // Where the last thing of a transaction ended: what is left until it is answered is the commit
+  // Where the last thing of a transaction ended: its answer came so much later
   const ends = new Map<string, number>();
   const ended = (transaction: string | undefined, time: number): void => {
     if (transaction !== undefined) ends.set(transaction, Math.max(time, ends.get(transaction) ?? 0));
   };
-  const recipientOf = remembered(readRecipient);
   return notes.map((note) => {
     if (note.type === "body") {
       const { time, until, transaction, octets } = note;
@@ -54,7 +45,7 @@ function buildRows(notes: readonly Note[], opened: number): Row[] {
     }
     if (note.type === "tap") {
       ended(note.event.transaction, note.time);
-      return tapRow(note, opened, note.event.hook === "rcpt" ? recipientOf(note.command) : undefined);
+      return tapRow(note, opened);
     }
     const { event, time } = note;
     if (event.type === "route") return routeRow(event, span(opened, time, 0));
@@ -64,8 +55,8 @@ function buildRows(notes: readonly Note[], opened: number): Row[] {
   });
 }
 
-function tapRow({ event, time }: Note & { type: "tap" }, opened: number, recipient: string | undefined): TapRow {
-  const { hook, plugin, version, tap, milliseconds, outcome, transaction } = event;
+function tapRow({ event, time }: Note & { type: "tap" }, opened: number): TapRow {
+  const { hook, plugin, version, tap, milliseconds, outcome, transaction, recipient } = event;
   const edits = event.edits.slice(0, mostEdits).map(cleanEdit);
   const more = event.edits.length - edits.length;
   return {
@@ -81,7 +72,7 @@ function tapRow({ event, time }: Note & { type: "tap" }, opened: number, recipie
     ...(outcome.kind === "failed" ? { error: clean(outcome.error) } : {}),
     edits,
     words: [...edits.map(describeEdit), ...(more > 0 ? [`${more} more`] : [])],
-    ...(recipient === undefined ? {} : { recipient }),
+    ...(recipient === undefined ? {} : { recipient: clean(recipient) }),
   };
 }
 
@@ -116,26 +107,6 @@ const plain = /^[ -~]*$/;
 function clean(text: string): string {
   const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}...` : text;
   return plain.test(cut) ? cut : printable(cut);
-}
-
-const rcpt = /^RCPT\s+TO\s*:\s*(?:<((?:"(?:\\.|[^"\\])*"|[^>"])*)>|(\S+))/i;
-
-/** What RCPT named, in the form that routes have. */
-function readRecipient(command: string): string | undefined {
-  const matched = rcpt.exec(command);
-  const path = (matched?.[1] ?? matched?.[2])?.replace(/^@[^:]*:/, ""); // source route, RFC 5321 §C
-  if (path === undefined) return undefined;
-  const address = parseAddress(path.trim());
-  return clean(address === undefined ? path : formatAddress(address));
-}
-
-/** Several taps judge one recipient, one after the other: it is read once. */
-function remembered(read: (command: string) => string | undefined): (command: string) => string | undefined {
-  let last: { readonly command: string; readonly recipient: string | undefined } | undefined;
-  return (command) => {
-    if (last?.command !== command) last = { command, recipient: read(command) };
-    return last.recipient;
-  };
 }
 
 const span = (opened: number, from: number, milliseconds: number): { start: number; milliseconds: number } => ({

@@ -52,7 +52,7 @@ export class Collector {
     if (progress === undefined) return; // a tap that settled after all was over
     if (event.type === "close") {
       progress.end = event.reason;
-      if (!progress.delivering) this.#finish(progress, time);
+      if (!event.delivering) this.#finish(progress, time);
       return;
     }
     // What an intermediary says of itself is not of the client it names: sessions change, the id stays

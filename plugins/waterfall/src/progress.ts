@@ -1,5 +1,4 @@
 import type { Session, TraceEvent } from "@mailhost/core";
-import { BodyEnd } from "./body-end.ts";
 
 type Of<Type extends TraceEvent["type"]> = Extract<TraceEvent, { type: Type }>;
 
@@ -10,8 +9,6 @@ export type Note =
       /** Milliseconds of the monotonic clock. */
       readonly time: number;
       readonly event: Of<"tap">;
-      /** The command under way. */
-      readonly command: string;
     }
   | { readonly type: "event"; readonly time: number; readonly event: Of<"route"> | Of<"delivered"> }
   | { readonly type: "body"; readonly time: number; readonly transaction: string; until: number; octets: number };
@@ -39,9 +36,7 @@ export class Progress {
   end: string | undefined;
   readonly #room: Room;
   readonly #most: number;
-  #command = "";
   #body: (Note & { type: "body" }) | undefined;
-  #bodyEnd = new BodyEnd();
 
   /** At most `most` notes are held at once. */
   constructor({ session, at }: TraceEvent, time: number, most: number, room: Room) {
@@ -52,19 +47,11 @@ export class Progress {
     this.opened = time;
   }
 
-  /** A message has arrived whole and is on its way; its end is told even when the client is gone. */
-  get delivering(): boolean {
-    return this.#body !== undefined && this.#bodyEnd.seen;
-  }
-
   see(event: TraceEvent, time: number): void {
     this.session = event.session;
     switch (event.type) {
-      case "client":
-        this.#command = event.secret ? "" : event.line;
-        break;
       case "tap":
-        this.#note({ type: "tap", time, event, command: event.hook === "rcpt" ? this.#command : "" });
+        this.#note({ type: "tap", time, event });
         break;
       case "route":
         this.#note({ type: "event", time, event });
@@ -91,12 +78,10 @@ export class Progress {
   #seeBody({ octets, transaction }: Of<"body">, time: number): void {
     if (this.#body?.transaction !== transaction) {
       this.#body = { type: "body", time, transaction, until: time, octets: 0 };
-      this.#bodyEnd = new BodyEnd();
       this.#note(this.#body);
     }
     this.#body.until = time;
     this.#body.octets += octets.length;
-    this.#bodyEnd.push(octets);
   }
 
   #note(note: Note): void {

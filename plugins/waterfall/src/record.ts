@@ -43,7 +43,7 @@ interface Common {
 /** `ignored`: it failed, and `onFailure` says that the session goes on. `late`: it settled when nobody waited any more. */
 export type Verdict = "silent" | "refused" | "failed" | "ignored" | "late";
 
-/** A tap of a plugin ran. */
+/** A tap of a plugin ran; or, with `tap` `commit` in the hook `queue`, what its transport staged became visible. */
 export interface TapRow extends Common {
   readonly type: "tap";
   readonly hook: HookName;
@@ -59,7 +59,7 @@ export interface TapRow extends Common {
   readonly edits: readonly Edit[];
   /** The same in words. */
   readonly words: readonly string[];
-  /** In `rcpt`: the recipient that was judged, when it could be read. */
+  /** In `rcpt`: the recipient that was judged. */
   readonly recipient?: string;
 }
 
@@ -80,7 +80,7 @@ export interface RouteRow extends Common {
   readonly nexthop?: string;
 }
 
-/** A message came to its end; `milliseconds` since the last tap: that is the commit. */
+/** A message came to its end; `milliseconds` since the last tap or commit. */
 export interface DeliveredRow extends Common {
   readonly type: "delivered";
   readonly transaction: string;
@@ -91,3 +91,6 @@ export interface DeliveredRow extends Common {
 /** Whether something went wrong with a plugin, not with the mail. */
 export const isFailure = (row: Row): boolean =>
   row.type === "tap" && (row.verdict === "failed" || row.verdict === "ignored" || row.verdict === "late");
+
+/** What a transport staged became visible, or did not. */
+export const isCommit = ({ hook, tap }: TapRow): boolean => hook === "queue" && tap === "commit";

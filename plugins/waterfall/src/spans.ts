@@ -1,7 +1,7 @@
 import type { Session } from "@mailhost/core";
 import type * as OpenTelemetry from "@opentelemetry/api";
 import type { Attributes, Context, HrTime, Span, Tracer } from "@opentelemetry/api";
-import { type DeliveredRow, type Row, type TapRow, type Waterfall, isFailure } from "./record.ts";
+import { type DeliveredRow, type Row, type TapRow, type Waterfall, isCommit, isFailure } from "./record.ts";
 import { outcomeOf } from "./table.ts";
 
 export type Telemetry = typeof OpenTelemetry;
@@ -13,7 +13,7 @@ export interface Scope {
 }
 
 /**
- * Makes spans of a record that is whole: one for the session, one for each transaction, one for each tap, body and commit.
+ * Makes spans of a record that is whole: one for the session, one for each transaction, one for each tap, commit and body.
  * The tracer is the program's; where it has none, or does not sample this session, nothing is made.
  */
 export function tellSpans(
@@ -80,7 +80,7 @@ class SpanMaker {
   }
 
   #row(row: Row, within: Context): void {
-    if (row.type === "route") return; // takes no time: it stands in the transaction's attributes
+    if (row.type === "route" || row.type === "delivered") return; // they stand in the transaction's attributes
     const [name, attributes] = ofRow(row);
     const span = this.#tracer.startSpan(name, { startTime: this.#time(row.start), attributes }, within);
     if (isFailure(row) && row.type === "tap") this.#fail(span, outcomeOf(row));
@@ -143,14 +143,12 @@ function ofTransaction(id: string, rows: readonly Row[]): Attributes {
   };
 }
 
-function ofRow(row: Exclude<Row, { type: "route" }>): [name: string, attributes: Attributes] {
+function ofRow(row: Exclude<Row, { type: "route" | "delivered" }>): [name: string, attributes: Attributes] {
   switch (row.type) {
     case "tap":
-      return [`${row.hook} ${row.plugin}`, ofTap(row)];
+      return [`${isCommit(row) ? "commit" : row.hook} ${row.plugin}`, ofTap(row)];
     case "body":
       return ["body", { "mailhost.body.size": row.octets }];
-    case "delivered":
-      return ["commit", ofReply(row.reply)];
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Row, TapRow, Waterfall } from "./record.ts";
+import { type Row, type TapRow, type Waterfall, isCommit } from "./record.ts";
 
 /** Colours a text, or leaves it alone. */
 export type Paint = (style: "bold" | "red" | "green" | "cyan", text: string) => string;
@@ -51,14 +51,15 @@ const nameOf = ({ plugin, version, tap }: TapRow): string =>
   tap === plugin ? `${plugin} ${version}` : `${plugin} ${version}, ${tap}`;
 
 /** In words what a tap came to: its verdict, what it did, to whom. */
-export function outcomeOf({ verdict, reply = [], error = "", words, recipient }: TapRow): string {
-  const did = words.join(", ");
+export function outcomeOf(row: TapRow): string {
+  const { verdict, reply = [], error = "", words, recipient } = row;
+  const did = isCommit(row) ? "committed" : words.join(", ");
   const about = recipient === undefined ? "" : ` [${recipient}]`;
   switch (verdict) {
     case "silent":
       return (did === "" ? "silent" : did) + about;
     case "refused":
-      return `refuses: ${reply.join(" / ")}${did === "" ? "" : ` (${did})`}${about}`;
+      return `refuses: ${reply.join(" / ")}${words.length === 0 ? "" : ` (${did})`}${about}`;
     case "failed":
       return `fails: ${error}${about}`;
     case "ignored":

@@ -7,7 +7,7 @@ export interface Only {
   readonly client?: string | readonly string[] | undefined;
   /** Who AUTH proved the client to be. */
   readonly identity?: string | readonly string[] | undefined;
-  /** Milliseconds: a tap, or the commit, took longer. */
+  /** Milliseconds: a tap, or a commit, took longer. */
   readonly slowerThan?: number | undefined;
   /** `true`: a tap failed, or was late. */
   readonly failed?: boolean | undefined;

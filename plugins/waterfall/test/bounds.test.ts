@@ -1,7 +1,5 @@
 import type { Session, TraceEvent } from "@mailhost/core";
-import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { BodyEnd } from "../src/body-end.ts";
+import { expect, test } from "vitest";
 import { Collector, type Waterfall } from "../src/index.ts";
 
 const sessionOf = (id: string): Session => {
@@ -21,6 +19,7 @@ const tap = (session: Session): TraceEvent => ({
   outcome: { kind: "silent" },
   edits: [],
   transaction: "A",
+  recipient: undefined,
 });
 
 test("ten thousand sessions at once keep no more rows than fit, and count the others", () => {
@@ -30,7 +29,7 @@ test("ten thousand sessions at once keep no more rows than fit, and count the ot
   for (const session of sessions) collector.see({ type: "open", at: 0, session });
   for (let count = 0; count < 20; count += 1) for (const session of sessions) collector.see(tap(session));
   expect(collector.size).toBe(10_000);
-  for (const session of sessions) collector.see({ type: "close", at: 0, session, reason: "quit" });
+  for (const session of sessions) collector.see({ type: "close", at: 0, session, reason: "quit", delivering: false });
   expect(collector.size).toBe(0);
   expect(told.reduce((all, { rows }) => all + rows.length, 0)).toBe(50_000);
   expect(told.reduce((all, { dropped }) => all + dropped, 0)).toBe(150_000);
@@ -39,7 +38,7 @@ test("ten thousand sessions at once keep no more rows than fit, and count the ot
   if (again === undefined) throw new Error("there is one");
   collector.see({ type: "open", at: 0, session: again });
   collector.see(tap(again));
-  collector.see({ type: "close", at: 0, session: again, reason: "quit" });
+  collector.see({ type: "close", at: 0, session: again, reason: "quit", delivering: false });
   expect(told.at(-1)).toMatchObject({ rows: { length: 1 }, dropped: 0 });
 });
 
@@ -68,20 +67,4 @@ test("a tap's edits and words are bounded too, and are clean", () => {
   expect(row.words.at(-1)).toBe("10 more");
   expect(row.words[0]).toHaveLength("identify ".length + 500 + "\\x1b".length - 1 + "...".length);
   expect(JSON.stringify(row)).not.toContain("\\u001b");
-});
-
-describe("the end of a body", () => {
-  const parts = fc.array(fc.constantFrom("\r", "\n", ".", "\r\n", "x", "\r\n."), { maxLength: 12 });
-
-  test("is seen whatever the cuts, and nowhere else", () => {
-    fc.assert(
-      fc.property(parts, fc.array(fc.nat(20), { maxLength: 4 }), (made, cuts) => {
-        const text = made.join("");
-        const end = new BodyEnd();
-        const at = [0, ...cuts.toSorted((a, b) => a - b), text.length].map((cut) => Math.min(cut, text.length));
-        for (const [index, from] of at.entries()) end.push(Buffer.from(text.slice(from, at[index + 1] ?? text.length)));
-        expect(end.seen).toBe(`\r\n${text}`.endsWith("\r\n.\r\n"));
-      }),
-    );
-  });
 });

@@ -40,7 +40,7 @@ describe("log", () => {
       message: expect.stringMatching(
         /^waterfall of \w+: 3 taps took \d+\.\d ms, the slowest (rcpt|queue) \w+ \d+\.\d ms$/,
       ),
-      fields: { plugin: "cascade", client: "192.0.2.1", transactions: [expect.any(String)], rows: { length: 6 } },
+      fields: { plugin: "cascade", client: "192.0.2.1", transactions: [expect.any(String)], rows: { length: 7 } },
     });
     const fields = line?.fields ?? {};
     expect(line?.message).toContain("session" in fields ? fields.session : "no session");
@@ -194,6 +194,7 @@ test("the table for people", async () => {
     " 1.0 1.0 rcpt judge 3.1.4 fails: trent is broken [trent@shop.test]",
     " 1.0 1.0 (body) 27 octets",
     " 1.0 1.0 queue sink 1.0.0 staged",
+    " 1.0 1.0 queue sink 1.0.0, commit committed",
     ` 1.0 1.0 (answer) 250 2.0.0 Ok: queued as ${id}`,
     " and 2 more",
   ]);

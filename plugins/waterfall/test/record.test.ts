@@ -77,6 +77,7 @@ function check(told: readonly Waterfall[]): void {
     `body ${"Subject: x\r\n\r\n..dot\r\n.\r\n".length}`,
     "data judge 3.1.4 stamp: silent add field X-Seen",
     "queue sink 1.0.0 sink: silent staged",
+    "queue sink 1.0.0 commit: silent",
     "delivered 250 2.0.0 Ok: queued",
   ]);
   const [, silent, , , refused, failed] = record.rows;
@@ -207,7 +208,7 @@ test("memory is bounded: the first rows are kept, the others counted", async () 
 });
 
 test("each message by itself, with what came before it", async () => {
-  const { plugin, told } = collecting({ each: "message", rows: 6 });
+  const { plugin, told } = collecting({ each: "message", rows: 7 });
   const server = await serve({ plugins: [judge({ connect: () => undefined }), sink(), plugin] });
   const speaker = await hello(server.client());
   await speaker.deliver({ to: "jane@shop.test" });

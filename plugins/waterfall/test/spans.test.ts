@@ -57,7 +57,7 @@ describe("spans", () => {
       spans.filter((one) => one.parentSpanContext?.spanId === parent?.spanContext().spanId).map(({ name }) => name);
     expect(session?.parentSpanContext).toBeUndefined();
     expect(below(session).toSorted()).toEqual(["connect judge", "smtp transaction"]);
-    expect(below(transaction)).toEqual(["rcpt judge", "rcpt sink", "body", "data judge", "queue sink", "commit"]);
+    expect(below(transaction)).toEqual(["rcpt judge", "rcpt sink", "body", "data judge", "queue sink", "commit sink"]);
     expect(new Set(spans.map((one) => one.spanContext().traceId)).size).toBe(1);
     expect(session?.kind).toBe(SpanKind.SERVER);
     expect(session?.instrumentationScope).toMatchObject({ name: "@mailhost/plugin-waterfall", version: "1.0.0" });
