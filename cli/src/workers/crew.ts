@@ -159,12 +159,10 @@ export class Crew {
     place.member = undefined;
     const wait = Math.min(longestWait, shortestWait * 2 ** place.young);
     place.young = performance.now() - member.startedAt < longLife ? place.young + 1 : 0;
-    void member.gone.then((death) =>
-      this.#log.error(
-        { worker: member.pid, code: death.code, signal: death.signal },
-        `worker ${member.pid} ${describe(death)}`,
-      ),
-    );
+    // A signal to the whole group reaches workers first, and then nothing is wrong
+    await sleep(shortestWait);
+    if (this.#ending) return;
+    this.#tell(member);
     this.#handed ||= member.handed;
     if (this.#handed && !this.#places.some((one) => one.member?.listens === true)) {
       this.#log.error(
@@ -174,8 +172,16 @@ export class Crew {
       return this.#lose();
     }
     this.#log.warn({ worker: member.pid, wait }, `another worker starts in ${wait} ms`);
-    await sleep(wait);
+    await sleep(wait - shortestWait);
     if (!this.#ending && place.member === undefined) this.#fill(place, this.#fork());
+  }
+
+  /** How a worker ended, once it did. */
+  #tell(member: Member): void {
+    void member.gone.then((death) => {
+      const fields = { worker: member.pid, code: death.code, signal: death.signal };
+      this.#log.error(fields, `worker ${member.pid} ${describe(death)}`);
+    });
   }
 
   #partly(what: string, done: number, why: string): string {

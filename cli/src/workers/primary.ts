@@ -1,5 +1,6 @@
 import cluster from "node:cluster";
 import { realpathSync } from "node:fs";
+import { isAbsolute, join, relative } from "node:path";
 import type { Logger } from "pino";
 import type { StartFlags } from "../commands/start.ts";
 import type { Wishes } from "../config/wishes.ts";
@@ -17,7 +18,7 @@ export async function lead(flags: StartFlags, { workers = 1, control, logLevel }
   const log = await makeLog(logLevel ?? (flags.quiet === true ? "warn" : "info"), flags.jsonLogs === true);
   // Workers accept for themselves: handing each connection over costs twice as much as the session's own setting up
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({ cwd: calledFrom() });
+  cluster.setupPrimary(asCalled());
   const crew = new Crew(workers, log);
   const door = control === undefined ? undefined : await openControl(control, crew, log);
   watchSignals(crew, log, () => door?.close());
@@ -40,15 +41,20 @@ function manner(workers: number, control: string | undefined): string {
   return `  ${workers} worker${workers === 1 ? "" : "s"}; for new code: ${how}`;
 }
 
-/** The folder by the name it was called by: a deployment may point a link elsewhere before it replaces workers. */
-function calledFrom(): string {
-  const { PWD } = process.env;
+/**
+ * The folder and the program by the names they were called by: a deployment points a link elsewhere before it replaces
+ * workers, and may remove what the link led to before.
+ */
+function asCalled(): { cwd: string; exec?: string } {
+  const { PWD: named = "" } = process.env;
+  const cwd = process.cwd();
   try {
-    if (PWD !== undefined && realpathSync(PWD) === process.cwd()) return PWD;
+    if (!isAbsolute(named) || realpathSync(named) !== cwd) return { cwd };
   } catch {
-    // a name that leads nowhere
+    return { cwd }; // a name that leads nowhere
   }
-  return process.cwd();
+  const within = relative(cwd, process.argv[1] ?? "");
+  return within.startsWith("..") ? { cwd: named } : { cwd: named, exec: join(named, within) };
 }
 
 function watchSignals(crew: Crew, log: Logger, close: () => void): void {
