@@ -38,7 +38,7 @@ describe("log", () => {
     expect(line).toMatchObject({
       level: "info",
       message: expect.stringMatching(
-        /^waterfall of \w+: 3 taps took \d+\.\d ms, the slowest (rcpt|queue) \w+ \d+\.\d ms$/,
+        /^waterfall of \w+: 4 taps took \d+\.\d ms, the slowest (rcpt|queue) \w+ \d+\.\d ms$/,
       ),
       fields: { plugin: "cascade", client: "192.0.2.1", transactions: [expect.any(String)], rows: { length: 7 } },
     });

@@ -88,7 +88,7 @@ function check(told: readonly Waterfall[]): void {
   expect(record.transactions).toHaveLength(1);
   const last = record.rows.at(-1);
   expect(last).toMatchObject({ transaction: id, reply: [expect.stringContaining(`queued as ${id}`)] });
-  expect(record.rows.filter(({ transaction }) => transaction === id)).toHaveLength(9);
+  expect(record.rows.filter(({ transaction }) => transaction === id)).toHaveLength(10);
   for (const { start, milliseconds } of record.rows) {
     expect(start).toBeGreaterThanOrEqual(0);
     expect(start + milliseconds).toBeLessThanOrEqual(record.milliseconds + 0.002);
@@ -221,7 +221,7 @@ test("each message by itself, with what came before it", async () => {
   ]);
   expect(new Set(told.map(({ session }) => session)).size).toBe(1);
   expect(told.flatMap(({ transactions }) => transactions)).toHaveLength(2);
-  expect(told[0]?.rows.map(({ type }) => type)).toEqual(["tap", "tap", "route", "body", "tap", "delivered"]);
+  expect(told[0]?.rows.map(({ type }) => type)).toEqual(["tap", "tap", "route", "body", "tap", "tap", "delivered"]);
 });
 
 test("no secret is ever part of it", async () => {
