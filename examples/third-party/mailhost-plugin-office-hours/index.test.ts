@@ -1,4 +1,4 @@
-import { TestClock, host, sink } from "@mailhost/testkit";
+import { TestClock, contract, host, sink } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import officeHours from "./index.ts";
 
@@ -28,4 +28,12 @@ test("a night shift is over midnight, and nobody else is concerned", async () =>
   expect(await answer(at("23:00"), "sales@example.com", { from: 22, to: 6 })).toMatch(/^250 /);
   expect(await answer(at("12:00"), "sales@example.com", { from: 22, to: 6 })).toMatch(/^450 /);
   expect(await answer(at("03:00"), "jane@example.com")).toMatch(/^250 /);
+});
+
+test("it keeps the contract", { timeout: 60_000 }, async () => {
+  const options = () => ({ addresses: ["closed@example.com"], from: 0, to: 0 });
+  const packageJson = new URL("package.json", import.meta.url);
+  expect(await contract(officeHours, { options, refused: ["closed@example.com"], packageJson })).toMatchObject({
+    failed: 0,
+  });
 });

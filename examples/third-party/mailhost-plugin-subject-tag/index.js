@@ -44,16 +44,17 @@ export const subjectTag = definePlugin({
 export default subjectTag;
 
 /**
- * What stands behind the colon, folding kept; undefined when it is no UTF-8.
+ * What stands behind the colon, folding kept; undefined when it cannot be written again: no UTF-8, control octets.
  * @param {import("@mailhost/core").Field} field
  */
 function textOf({ name, raw }) {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw);
-    return text
+    const value = text
       .slice(name.length)
       .replace(/^[ \t]*:[ \t]*/, "")
       .replace(/\r\n$/, "");
+    return /[^\P{Cc}\t]/u.test(value.replace(/\r\n(?=[ \t])/g, "")) ? undefined : value;
   } catch {
     return undefined;
   }

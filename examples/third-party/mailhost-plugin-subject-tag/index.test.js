@@ -1,5 +1,5 @@
 // @ts-check
-import { host, sink } from "@mailhost/testkit";
+import { contract, host, sink } from "@mailhost/testkit";
 import assert from "node:assert/strict";
 import test from "node:test";
 import subjectTag from "./index.js";
@@ -29,6 +29,10 @@ void test("folding is kept, and long lines are folded", async () => {
   assert.equal(await tagged(`Subject: ${long}`), `Subject: [sales]\r\n ${long}`);
 });
 
+void test("what cannot be written again stays as it is", async () => {
+  assert.equal(await tagged("Subject: a\0b"), "Subject: a\0b");
+});
+
 void test("a message without a subject gets the tag for one", async () => {
   assert.equal(await tagged("X-Other: field"), "Subject: [sales]");
 });
@@ -36,4 +40,10 @@ void test("a message without a subject gets the tag for one", async () => {
 void test("a tag that is no text is a start-up error", async () => {
   // @ts-expect-error a number is no tag
   await assert.rejects(host({ plugins: [sink(), subjectTag({ tag: 7 })] }), /plugins\[1\]\.options\.tag/);
+});
+
+void test("it keeps the contract", async () => {
+  const packageJson = new URL("package.json", import.meta.url);
+  const report = await contract(subjectTag, { options: () => ({ tag: "sales" }), packageJson });
+  assert.equal(report.failed, 0);
 });
