@@ -1,4 +1,4 @@
-import type { Contract } from "./ground.ts";
+import type { Contract } from "./about.ts";
 import type { Finding } from "./report.ts";
 
 /** What a plugin is put through, in this order. */

@@ -1,8 +1,9 @@
 import type { Check, CheckName } from "./check.ts";
 import * as dialogues from "./dialogues.ts";
-import { Contract } from "./ground.ts";
+import { Contract } from "./about.ts";
 import { deadlines, disconnects, dns } from "./interruptions.ts";
 import { close, reloads, twice, twoListeners } from "./lifetimes.ts";
+import * as oddities from "./oddities.ts";
 import { manifest, unknownOption } from "./manifest.ts";
 import { largeMessage, memory } from "./memory.ts";
 import type { ContractOptions, PluginMaker } from "./options.ts";
@@ -14,11 +15,11 @@ const checks: readonly Check[] = [
   unknownOption,
   dialogues.acceptedMessage,
   dialogues.nullReversePath,
-  dialogues.unusualAddresses,
-  dialogues.unusualContent,
+  oddities.unusualAddresses,
+  oddities.unusualContent,
   dialogues.rsetStorm,
   dialogues.manyRecipients,
-  dialogues.hostileInput,
+  oddities.hostileInput,
   disconnects,
   deadlines,
   dns,

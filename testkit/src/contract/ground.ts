@@ -3,10 +3,11 @@ import { Client, type SpeakerOptions } from "../client.ts";
 import { TestClock } from "../clock.ts";
 import { TestResolver } from "../resolver.ts";
 import { sink } from "../sink.ts";
-import type { ContractOptions, PluginMaker } from "./options.ts";
-import { Probe, type WatchedTap, silenced, watched } from "./probe.ts";
-import { nextTurn, withPlace, within } from "./process.ts";
+import type { Contract } from "./about.ts";
+import { Probe, type WatchedTap } from "./probe.ts";
+import { nextTurn, withPlace } from "./process.ts";
 import type { Finding } from "./report.ts";
+import { silenced, watched } from "./watched.ts";
 
 /** Milliseconds a tap may wait for a timer of the clock before the clock moves on: what is real goes first. */
 const clockPatience = 80;
@@ -21,57 +22,6 @@ export interface GroundOptions {
   readonly listeners?: readonly string[];
   readonly more?: readonly Plugin[];
   readonly resolver?: TestResolver;
-  /** For judges nobody wants to hear of here. */
-  readonly limits?: MailhostOptions["limits"];
-}
-
-/** What one contract is about, and the grounds it was tried on. */
-export class Contract<Options = unknown> {
-  readonly options: ContractOptions<Options>;
-  readonly #make: PluginMaker<Options>;
-  readonly #grounds = new Set<Ground>();
-  /** Milliseconds a server may take to close. */
-  #patience = 1500;
-
-  constructor(make: PluginMaker<Options>, options: ContractOptions<Options>) {
-    this.#make = make;
-    this.options = options;
-  }
-
-  get from(): string {
-    return this.options.from ?? "sender@example.com";
-  }
-
-  get to(): string {
-    return this.options.to ?? "jane@example.com";
-  }
-
-  /** The plugin as it would be configured. */
-  async plugin(extra: object = {}): Promise<Plugin> {
-    const options = (await this.options.options?.()) ?? {};
-    return this.#make({ ...options, ...extra } as Options); // an unknown option more, where that is tried
-  }
-
-  /** A server of its own that the accepted message is accepted by. Rejects with its ConfigurationError. */
-  async ground(options: GroundOptions = {}): Promise<Ground> {
-    const ground = new Ground(this as Contract, options); // the ground never makes options
-    this.#grounds.add(ground);
-    await ground.prepare();
-    return ground;
-  }
-
-  /** Closes a server. What does not close is told by the check that looks at it; nobody waits for it twice. */
-  async shut(server: Mailhost): Promise<void> {
-    this.#patience = (await within(this.#patience, server.close())) ? 1500 : 20;
-  }
-
-  /** Closes all grounds. Gives what core had to say of the plugin. */
-  async clear(): Promise<Finding[]> {
-    const grounds = [...this.#grounds];
-    this.#grounds.clear();
-    await Promise.all(grounds.map((ground) => ground.close()));
-    return grounds.flatMap((ground) => ground.faults());
-  }
 }
 
 /** A fault as the log told it. */
@@ -122,7 +72,7 @@ export class Ground {
 
   async #compose(): Promise<MailhostOptions> {
     const { companions = () => [sink()], listener } = this.#contract.options;
-    const { names, listeners = ["contract"], more = [], limits } = this.#ground;
+    const { names, listeners = ["contract"], more = [] } = this.#ground;
     this.#companions = await companions();
     const plugins = this.#companions.map(silenced);
     const ours: Plugin[] = [];
@@ -139,7 +89,6 @@ export class Ground {
       clock: this.clock,
       resolver: this.resolver,
       log: this.#log(),
-      ...(limits === undefined ? {} : { limits }),
     };
   }
 

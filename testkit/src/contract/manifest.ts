@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { ConfigurationError, type PluginDefinition, mailhost } from "@mailhost/core";
 import { sink } from "../sink.ts";
 import type { Check } from "./check.ts";
-import type { Contract } from "./ground.ts";
-import { silenced } from "./probe.ts";
+import type { Contract } from "./about.ts";
+import { silenced } from "./watched.ts";
 import type { Finding } from "./report.ts";
 
 /** What core says of a manifest: the rest belongs to options and companions. */
