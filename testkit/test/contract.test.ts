@@ -1,4 +1,5 @@
 import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -301,6 +302,23 @@ describe("a plugin is found out", () => {
     expect(found["close"]).toMatch(
       /a timer \(.*contract\.test\.ts.*the file .*open \(descriptor \d+\).*timers of host\.clock/s,
     );
+  });
+
+  test("that forgets files it has read", async () => {
+    const file = join(folder, "forgotten");
+    writeFileSync(file, "a list");
+    let read = 0;
+    const found = await failures(
+      plugin((host) => {
+        host.hooks.ehlo.tapPromise("list", async () => {
+          read += 1;
+          if (read === 3) await (await open(file)).readFile();
+        });
+      }),
+      ["accepted message", "memory"],
+    );
+    expect(Object.keys(found)).toEqual(["memory"]);
+    expect(found["memory"]).toMatch(/clos.* garbage collection/i);
   });
 
   test("whose onClose does not end", async () => {

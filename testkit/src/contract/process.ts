@@ -54,7 +54,21 @@ const grace = 30;
 const watchers = new Set<(finding: Finding) => void>();
 let before: { readonly event: (typeof fatal)[number]; readonly listeners: readonly unknown[] }[] = [];
 
+/** Node's own complaints that are somebody's leak. */
+const telling: readonly { readonly warning: RegExp; readonly mend: string }[] = [
+  { warning: /^Closing (a FileHandle|file descriptor)/, mend: "Close every file that was opened, in a finally." },
+  { warning: /^Possible EventEmitter memory leak/, mend: "Remove listeners when they have served, or add them once." },
+];
+
+const listenToWarnings = ({ message }: Error): void => {
+  const known = telling.find(({ warning }) => warning.test(message));
+  // Numbers of descriptors differ, the complaint does not
+  const what = `Node warns: ${message.replace(/ descriptor \d+/, "")}`;
+  if (known !== undefined) for (const watch of watchers) watch({ what, mend: known.mend });
+};
+
 function takeOver(): void {
+  process.on("warning", listenToWarnings);
   before = fatal.map((event) => ({ event, listeners: process.rawListeners(event) }));
   for (const event of fatal) {
     const kind = event === "unhandledRejection" ? "a rejection nobody handled" : "an error outside of every tap";
@@ -66,6 +80,7 @@ function takeOver(): void {
 }
 
 function giveBack(): void {
+  process.off("warning", listenToWarnings);
   for (const { event, listeners } of before) {
     process.removeAllListeners(event);
     // Raw listeners are what `on` takes
