@@ -69,13 +69,13 @@ describe.each([
     expect(created.stdout).toContain(`  cd ${folder}\n  npm install\n  npm test\n`);
 
     // The registry has no version of ours that is not released yet: the tarballs stand in for it
-    const package_ = join(author, folder);
-    await npm(package_, "install", "--no-save", ...tarballs);
-    expect((await npm(package_, "test")).stdout).toMatch(/Tests .*2 passed/);
-    const started = await run(join(package_, "node_modules/.bin/mailhost"), ["check"], "", {}, 60, package_);
+    const home = join(author, folder);
+    await npm(home, "install", "--no-save", ...tarballs);
+    expect((await npm(home, "test")).stdout).toMatch(/Tests .*2 passed/);
+    const started = await run(join(home, "node_modules/.bin/mailhost"), ["check"], "", {}, 60, home);
     expect(started).toMatchObject({ code: 0, stderr: "" });
-    await npm(package_, "pack");
-    const tarball = join(package_, `${folder}-0.1.0.tgz`);
+    await npm(home, "pack");
+    const tarball = join(home, `${folder}-0.1.0.tgz`);
     await wellPacked(tarball);
 
     await npm(operator, "install", tarball);
