@@ -116,7 +116,10 @@ test("a successor that cannot start changes nothing, and whoever asked hears why
   expect(mended.out).toMatch(/^(worker \d+ replaced by \d+\n){2}$/);
   expect(await versionNow(port)).toBe(1);
   await session.deliver("kept");
-  await session.quit();
+  // A drain does not wait for sessions of workers that were replaced, no longer than for others
+  served.process.kill("SIGTERM");
+  expect(await session.expect("421")).toContain("4.3.2");
+  expect(await served.ended()).toBe(0);
 });
 
 test("what the old worker is storing is not swept by the new one", { timeout: 60_000 }, async () => {

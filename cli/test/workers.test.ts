@@ -1,4 +1,6 @@
+import { existsSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Session } from "./load.ts";
 import { type Served, folder, run, serve, takesAll, write } from "./support.ts";
@@ -94,9 +96,10 @@ test("a first start that fails says what one process says, once, and does not tr
     [configuration("mx.one.test", { listeners: [{ host: "192.0.2.77", port: 0 }] }), 1],
   ] as const) {
     const cwd = folder({ ...files, "mailhost.config.json": text });
-    const alone = await run(["start"], { cwd });
-    expect(alone.code).toBe(code);
-    expect(await run(["start"], { cwd, env: { MAILHOST_WORKERS: "3" } })).toEqual(alone);
+    const starts = [{}, { MAILHOST_WORKERS: "3" }].map((env) => run(["start"], { cwd, env }));
+    const [alone, several] = await Promise.all(starts);
+    expect(alone?.code).toBe(code);
+    expect(several).toEqual(alone);
   }
   other.close();
   const noSocket = folder({
@@ -165,6 +168,42 @@ test(
     // systemd still has the socket, and starts the whole anew
     expect(await served.ended()).toBe(1);
     expect(served.err()).toContain("handed over is closed with its last worker");
+  },
+);
+
+test(
+  "a release link is followed anew, and the control socket of a primary that was killed is taken over",
+  { timeout },
+  async () => {
+    const base = folder({
+      "r1/mailhost.config.json": configuration("mx.one.test"),
+      "r1/takes.ts": takesAll,
+      "r2/mailhost.config.json": configuration("mx.two.test"),
+      "r2/takes.ts": takesAll,
+    });
+    const current = join(base, "current");
+    const control = join(base, "control");
+    symlinkSync("r1", current);
+    const args = ["--workers", "1", "--control", control];
+    const served = await serve(args, { cwd: current, env: { PWD: current } });
+    await served.until((text) => text.includes('"workers listen"'));
+    expect(await nameNow(served)).toBe("mx.one.test");
+    expect(statSync(control).mode & 0o077).toBe(0);
+    const second = await run(["start", ...args], { cwd: current });
+    expect(second).toMatchObject({ code: 1, err: expect.stringContaining("another mailhost answers") });
+    unlinkSync(current);
+    symlinkSync("r2", current);
+    rmSync(join(base, "r1"), { recursive: true });
+    expect(await run(["start", "--replace", "--control", control], { cwd: base })).toMatchObject({ code: 0, err: "" });
+    expect(await nameNow(served)).toBe("mx.two.test");
+    served.process.kill("SIGKILL");
+    await served.ended();
+    expect(existsSync(control)).toBe(true);
+    const next = await serve(args, { cwd: current });
+    await next.until((text) => text.includes('"workers listen"'));
+    next.process.kill("SIGTERM");
+    expect(await next.ended()).toBe(0);
+    expect(existsSync(control)).toBe(false);
   },
 );
 
