@@ -60,11 +60,11 @@ async function oldGenerations(ground: Ground): Promise<Finding[]> {
   const perApply = probe.closersAsked / probe.applied.length;
   const current = server.generations.length;
   const closed = (): boolean => probe.closersAsked - probe.closersDone <= perApply * current;
-  for (let wait = 0; wait < 100 && !closed(); wait += 1) await new Promise((resolve) => void setTimeout(resolve, 10));
+  for (let wait = 0; wait < 200 && !closed(); wait += 1) await new Promise((resolve) => void setTimeout(resolve, 10));
   if (!closed())
     return [
       {
-        what: "what it gave to onClose did not end within a second",
+        what: "what it gave to onClose did not end within two seconds",
         mend: "Close at once, and wait for nothing that may not come.",
       },
     ];
@@ -139,7 +139,7 @@ export const close: Check = {
       await ground.letter();
       await ground.close();
       let left = resources.left();
-      for (let wait = 0; wait < 20 && left.length > 0; wait += 1) {
+      for (let wait = 0; wait < 100 && left.length > 0; wait += 1) {
         await new Promise((resolve) => void setTimeout(resolve, 10));
         left = resources.left();
       }

@@ -156,7 +156,11 @@ async function live(station: Station, moment: Moment, messages: readonly Marked[
   };
   const program = how.program instanceof URL ? fileURLToPath(how.program) : how.program;
   const args = [...(how.execArgv ?? process.execArgv), program, JSON.stringify(orders)];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 20_000,
+    killSignal: "SIGKILL",
+  });
   let out = "";
   let wrong = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));

@@ -1,7 +1,7 @@
 import { type Opinion, type Plugin, defer, definePlugin } from "@mailhost/core";
 import type { Finding } from "../contract/report.ts";
 import { type TransportCheck, accepted, durable, invisible, isNotThere, isThere, sameFiles } from "./check.ts";
-import { type Station, marked } from "./station.ts";
+import { type Marked, type Station, marked } from "./station.ts";
 
 /** Somebody else's judge on the transport, asked when its owner has staged. */
 const judge = (transport: string, ask: () => Promise<Opinion>): Plugin =>
@@ -142,18 +142,27 @@ export const tooLate: TransportCheck = {
     holds = false;
     release();
     await ground.quiet();
-    await new Promise((resolve) => void setTimeout(resolve, 20));
     if (sync) return []; // a tap that does not wait cannot be late
     const findings: Finding[] = reply.startsWith("4")
       ? []
       : [{ what: `a delivery beyond its deadline is answered: ${reply}`, mend: durable }];
-    findings.push(...(await isNotThere(station, message, "a message that was staged too late")));
-    findings.push(...(await sameFiles(station, before, "a message that was staged too late")));
+    findings.push(...(await goneSoon(station, message, before, "a message that was staged too late")));
     const next = marked();
     findings.push(...accepted(await station.send(ground, next), "the message behind a late one"));
     return [...findings, ...(await isThere(station, next, "the message behind a late one"))];
   },
 };
+
+/** Nobody waits for the abort of what came too late: it has a second. */
+async function goneSoon(station: Station, message: Marked, before: readonly string[], what: string) {
+  let left: readonly Finding[] = [];
+  for (let wait = 0; wait < 100; wait += 1) {
+    left = [...(await isNotThere(station, message, what)), ...(await sameFiles(station, before, what))];
+    if (left.length === 0) break;
+    await new Promise((resolve) => void setTimeout(resolve, 10));
+  }
+  return left;
+}
 
 const atOnce = 20;
 
