@@ -25,18 +25,19 @@ export class Member {
   readonly gone: Promise<Death>;
   /** Resolves when it takes no new connections: it is gone, or about to be. */
   readonly leaves: Promise<void>;
-  readonly #worker: Worker;
+  readonly #worker: Worker | undefined;
   #listens = false;
   #handed = false;
   #text: string | undefined;
 
   constructor() {
-    const worker = cluster.fork({ [workerVariable]: String(process.pid) });
+    const worker = this.#fork();
     this.#worker = worker;
-    this.pid = worker.process.pid ?? 0;
+    this.pid = worker?.process.pid ?? 0;
     this.gone = new Promise((resolve) => {
       const dead = (code: number | null, signal: string | null): void =>
         resolve({ code: code ?? exitCodes.runTime, signal: signal ?? undefined, text: this.#text });
+      if (worker === undefined) return dead(null, null);
       worker.on("exit", (code, signal) => {
         // Its last words may still be on their way
         if (worker.isConnected()) worker.once("disconnect", () => dead(code, signal));
@@ -67,6 +68,16 @@ export class Member {
         return this.gone.then((death) => ({ death }));
       },
     );
+  }
+
+  /** Undefined when the system has no room for another process; some of its errors come later, as events. */
+  #fork(): Worker | undefined {
+    try {
+      return cluster.fork({ [workerVariable]: String(process.pid) });
+    } catch (error) {
+      this.#text = `the process could not be started: ${error instanceof Error ? error.message : String(error)}`;
+      return undefined;
+    }
   }
 
   get listens(): boolean {
@@ -100,15 +111,15 @@ export class Member {
   /** One that does not listen yet hears no orders. */
   order(order: Order): void {
     if (order !== "reload" && !this.#listens) this.kill("SIGTERM");
-    else if (this.#worker.isConnected()) this.#worker.send({ order });
+    else if (this.#worker?.isConnected() === true) this.#worker.send({ order });
   }
 
   kill(signal: NodeJS.Signals): void {
-    this.#worker.process.kill(signal);
+    this.#worker?.process.kill(signal);
   }
 
   #hear<Kind extends Report["mailhost"]>(kind: Kind, call: (report: Extract<Report, { mailhost: Kind }>) => void) {
-    this.#worker.on("message", (message: unknown) => {
+    this.#worker?.on("message", (message: unknown) => {
       // `mailhost` says which of the reports it is
       if (isReport(message) && message.mailhost === kind) call(message as Extract<Report, { mailhost: Kind }>);
     });
