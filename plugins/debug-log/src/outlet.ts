@@ -109,9 +109,19 @@ export class FileOutlet implements Outlet {
 export function streamOutlet(stream: Writable, { missing, failed, most = waitingOctets }: OutletOptions): Outlet {
   let lost = 0;
   let reported = false;
+  let closed = false;
+  let writing = 0;
   const onError = (error: unknown): void => {
     if (!reported) failed(error);
     reported = true;
+  };
+  /** What was written last may still fail, a moment after it was told so: without a listener that ends the process. */
+  const leave = (): void => {
+    if (closed && writing === 0) setImmediate(() => stream.off("error", onError));
+  };
+  const written = (): void => {
+    writing -= 1;
+    leave();
   };
   stream.on("error", onError);
   return {
@@ -120,10 +130,14 @@ export function streamOutlet(stream: Writable, { missing, failed, most = waiting
         lost += 1;
         return;
       }
-      stream.write(lost === 0 ? line : missing(lost) + line);
+      writing += 1;
+      stream.write(lost === 0 ? line : missing(lost) + line, written);
       lost = 0;
     },
     reopen: async () => {},
-    close: async () => void stream.off("error", onError),
+    async close() {
+      closed = true;
+      leave();
+    },
   };
 }
