@@ -1,3 +1,4 @@
+import { ConfigurationError } from "@mailhost/core";
 import type { Check, CheckName } from "./check.ts";
 import * as dialogues from "./dialogues.ts";
 import { Contract } from "./about.ts";
@@ -74,7 +75,7 @@ async function carryOut(check: Check, about: Contract, fatal: () => Finding[]): 
   try {
     findings.push(...(await inTime(check.run(about), about.options.within ?? 20_000)));
   } catch (error) {
-    findings.push({ what: withPlace(error), mend: check.mend });
+    findings.push(...thrown(error, check));
   }
   findings.push(...(await about.clear()));
   await nextTurn();
@@ -89,3 +90,9 @@ async function inTime<T>(work: Promise<T>, milliseconds: number): Promise<T> {
   if (await within(milliseconds, work)) return work;
   throw new Error(`it did not end within ${milliseconds} ms`);
 }
+
+/** A configuration that cannot be is told as core tells it. */
+const thrown = (error: unknown, { mend }: Check): readonly Finding[] =>
+  error instanceof ConfigurationError
+    ? error.problems.map((problem) => ({ what: `${problem.where}: ${problem.what}`, mend: problem.mend }))
+    : [{ what: withPlace(error), mend }];
