@@ -62,7 +62,9 @@ export const guardAsync =
       settled = verdict;
       cancel();
       unwatch();
-      done(null, conclude(owner, call, handle, started, verdict));
+      // Whoever gives up because nobody waits any more has not failed
+      const heard = controller.signal.aborted ? { ...verdict, abandoned: true } : verdict;
+      done(null, conclude(owner, call, handle, started, heard));
     };
     const cancel = run.clock.after(owner.deadline, () => {
       const error = new Error(`no answer within ${owner.deadline} ms`);
@@ -103,6 +105,8 @@ interface Verdict {
   readonly failed?: { readonly error: unknown };
   /** It failed because time was over. */
   readonly overdue?: boolean;
+  /** The client was gone, or the server closing, when it settled. */
+  readonly abandoned?: boolean;
 }
 
 function readOpinion(value: unknown): Verdict {
@@ -145,7 +149,8 @@ function conclude<H, R extends readonly unknown[]>(
     return refusal;
   }
   const ignored = owner.onFailure === "ignore";
-  report(owner, run, failed.error, ignored);
+  if (verdict.abandoned === true) run.log.debug({ ...whose(owner, run), err: failed.error }, gaveUp(owner));
+  else report(owner, run, failed.error, ignored);
   if (run.traced) traceTap(owner, call, started, { kind: "failed", error: describe(failed.error), ignored }, []);
   return ignored ? undefined : failure;
 }
@@ -158,11 +163,11 @@ function tooLate<H, R extends readonly unknown[]>(
   first: Verdict,
   { failed }: Verdict,
 ): void {
-  const { plugin, hook, tap } = owner;
+  const { plugin, hook } = owner;
   const { run } = call;
   if (run.traced) traceTap(owner, call, started, { kind: "late" }, []);
   if (first.overdue === true) return;
-  const fields = { plugin, hook, tap, session: run.session.id, ...(failed === undefined ? {} : { err: failed.error }) };
+  const fields = { ...whose(owner, run), ...(failed === undefined ? {} : { err: failed.error }) };
   const also = failed === undefined ? "" : `: ${describe(failed.error)}`;
   run.log.warn(fields, `plugin ${plugin} answered twice in ${hook}, the first answer counts${also}`);
 }
@@ -171,8 +176,12 @@ function tooLate<H, R extends readonly unknown[]>(
 const unfinished = (handle: unknown): Verdict["failed"] =>
   handle instanceof Handle && handle.unfinished !== undefined ? { error: new Error(handle.unfinished) } : undefined;
 
-function report({ plugin, hook, tap, health }: TapOwner, run: Run, error: unknown, ignored: boolean): void {
-  const fields = { plugin, hook, tap, session: run.session.id, err: error };
+const whose = ({ plugin, hook, tap }: TapOwner, { session }: Run) => ({ plugin, hook, tap, session: session.id });
+const gaveUp = ({ plugin, hook }: TapOwner): string => `plugin ${plugin} gave up in ${hook}: nobody waited any more`;
+
+function report(owner: TapOwner, run: Run, error: unknown, ignored: boolean): void {
+  const { plugin, hook, health } = owner;
+  const fields = { ...whose(owner, run), err: error };
   run.log.error(fields, `plugin ${plugin} failed in ${hook}: ${describe(error)}${ignored ? " (ignored)" : ""}`);
   health.failed(error, run);
 }

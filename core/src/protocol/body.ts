@@ -96,15 +96,25 @@ export class DotReader {
 
 /** The body as a client sends it: dots stuffed, ended by CRLF . CRLF (RFC 5321 §4.5.2). Content ends with CRLF or gets one. */
 export function stuff(content: Uint8Array): Uint8Array {
-  const out: number[] = [];
-  let lineStart = true;
-  for (let at = 0; at < content.length; at += 1) {
-    const octet = content[at] ?? 0;
-    if (lineStart && octet === DOT) out.push(DOT);
-    out.push(octet);
-    lineStart = octet === LF && content[at - 1] === CR;
+  const dots = lineStartDots(content);
+  const whole = content.at(-1) === LF && content.at(-2) === CR;
+  const end = whole || content.length === 0 ? [DOT, CR, LF] : [CR, LF, DOT, CR, LF];
+  const out = new Uint8Array(content.length + dots.length + end.length);
+  let from = 0;
+  for (const [before, dot] of dots.entries()) {
+    out.set(content.subarray(from, dot), from + before);
+    out[dot + before] = DOT;
+    from = dot;
   }
-  if (!lineStart) out.push(CR, LF);
-  out.push(DOT, CR, LF);
-  return Uint8Array.from(out);
+  out.set(content.subarray(from), from + dots.length);
+  out.set(end, content.length + dots.length);
+  return out;
+}
+
+/** Where the dots are that begin a line. */
+function lineStartDots(content: Uint8Array): number[] {
+  const dots: number[] = [];
+  for (let at = content.indexOf(DOT); at >= 0; at = content.indexOf(DOT, at + 1))
+    if (at === 0 || (content[at - 1] === LF && content[at - 2] === CR)) dots.push(at);
+  return dots;
 }

@@ -309,3 +309,27 @@ describe.each(mutations)("changing %s", (_, name, mutate) => {
     if (error !== "") expect(error).toMatch(/^TypeError: /);
   });
 });
+
+test("a tap that gives up because the client is gone has not failed", async () => {
+  const debug: string[] = [];
+  const log = { ...recorder(), debug: (_fields: object, message: string) => void debug.push(message) };
+  const patient = plugin("patient", ({ hooks: { rcpt } }) =>
+    rcpt.tapPromise("patient", (_recipient, _transaction, _session, signal) => {
+      const left = new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+      return left;
+    }),
+  );
+  const held = await open({ plugins: [sink(), patient], log });
+  for (let count = 0; count < 10; count += 1) {
+    const { say, engine } = hold(held.server);
+    say("HELO client.test", "MAIL FROM:<>", "RCPT TO:<joe@example.com>");
+    await turn();
+    engine.gone("disconnected");
+    await turn();
+  }
+  expect(log.lines).toEqual([]);
+  expect(debug).toEqual(Array.from({ length: 10 }, () => "plugin patient gave up in rcpt: nobody waited any more"));
+  expect(held.server.failing).toEqual([]);
+});
