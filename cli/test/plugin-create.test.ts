@@ -96,12 +96,15 @@ describe.each([
     );
     for (const file of files) expect(read(made, file), file).not.toMatch(/__\w+__/);
     expect(read(made, "src", index)).toContain('name: "sender-list"');
+    expect(read(made, "README.md")).toMatch(/^# `@acme\/mailhost-plugin-sender-list`\n/);
     expect(read(made, "README.md")).toContain('["@acme/mailhost-plugin-sender-list", { "domains"');
     expect(read(made, "LICENSE")).toContain(`(c) ${new Date().getFullYear()} the authors of @acme/`);
     for (const file of readdirSync(join(made, "test")))
       expect(read(made, "test", file)).toContain(`from "../src/${index}"`);
 
-    const formatted = tool(made, "oxfmt", "--check", ".");
+    // By name: git ignores the folder, and a folder that git ignores is passed over
+    const texts = files.filter((name) => /\.(?:json|md|m?[jt]s)$/.test(name));
+    const formatted = tool(made, "oxfmt", "--check", ...texts);
     expect(formatted, formatted.said).toMatchObject({ status: 0 });
     const typed = tool(made, "tsc", "--customConditions", "@mailhost/source", "--allowImportingTsExtensions");
     expect(typed, typed.said).toMatchObject({ status: 0 });
