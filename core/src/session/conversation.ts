@@ -197,7 +197,7 @@ export class Conversation {
     if (tooMany !== undefined) return this.close(tooMany);
     this.#state = state;
     // A mechanism may refuse what it was told without asking anybody: a guess all the same
-    if (reply.code === 535) this.#fault(reply, this.#tally.authFailure());
+    if (reply.code === 535) this.#guess(reply);
     else if (isFault(reply)) this.#fault(reply);
     else this.#say(reply);
   }
@@ -216,8 +216,8 @@ export class Conversation {
       (outcome) => {
         if (!("problem" in outcome)) return this.#take(step.resume(outcome.value));
         // A plugin may say no with a 550 of its own: a guess all the same. A 4yz is our failure, not the client's
-        const lastWord = outcome.problem.code >= 500 ? this.#tally.authFailure() : undefined;
-        if (lastWord !== undefined || outcome.close === true) return this.close(lastWord ?? outcome.problem);
+        if (outcome.problem.code >= 500) return this.#guess(outcome.problem, outcome.close);
+        if (outcome.close === true) return this.close(outcome.problem);
         this.#say(outcome.problem);
       },
     );
@@ -258,6 +258,13 @@ export class Conversation {
   #fault(reply: Reply, lastWord = this.#tally.error()): void {
     if (lastWord === undefined) this.#say(reply);
     else this.close(lastWord);
+  }
+
+  /** A wrong password is no error of syntax or sequence: it is counted apart. */
+  #guess(reply: Reply, close = false): void {
+    const lastWord = this.#tally.authFailure();
+    if (lastWord !== undefined || close) this.close(lastWord ?? reply);
+    else this.#say(reply);
   }
 
   #say(reply: Reply): void {
