@@ -61,7 +61,12 @@ export function quotable(text: string, most = 64): string {
 export function replyLines(reply: Reply): string[] {
   const lines = typeof reply.text === "string" ? [reply.text] : reply.text;
   const status = reply.status === undefined ? "" : `${reply.status} `;
-  return lines.map((line, index) => `${reply.code}${index === lines.length - 1 ? " " : "-"}${status}${line}`);
+  return lines.map((line, index) => {
+    if (index < lines.length - 1) return `${reply.code}-${status}${line}`;
+    // RFC 5321 §4.2: no blank where no text follows; RFC 4954 §4 wants it behind 334
+    const blank = status === "" && line === "" && reply.code !== 334 ? "" : " ";
+    return `${reply.code}${blank}${status}${line}`;
+  });
 }
 
 const encoder = new TextEncoder();

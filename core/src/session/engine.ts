@@ -99,6 +99,8 @@ export class SessionEngine implements Engine {
 
   secured(tls: TlsInfo | undefined): void {
     if (this.#reading.what === "closed") return;
+    // They came in clear: whatever the wire does, they never run inside TLS (CVE-2011-0411)
+    if (this.#input.length > 0) return this.#hangUp("octets in clear before TLS");
     this.#output.congested = false; // whoever shook hands has read what was before
     this.#conversation.secured(tls);
     this.#resume();

@@ -41,34 +41,37 @@ const hasBare = (octets: Uint8Array): boolean =>
 const show = (octets: Uint8Array): string => JSON.stringify(Buffer.from(octets).toString("latin1"));
 const nowhere = (): void => {};
 
-describe.each(["refuse", "normalize"] satisfies BareLineEnds[])("of every string of CR, LF, dot, NUL and a (%s)", (bare) => {
-  test("none ends a body but by CRLF . CRLF", () => {
-    const wrong: string[] = [];
-    const strings = everyString((octets) => {
-      if (new DotReader(bare).push(octets, nowhere) !== endOf(octets)) wrong.push(show(octets));
-    });
-    expect(wrong.slice(0, 5)).toEqual([]);
-    expect(strings).toBe(count);
-  });
-
-  test("what was stuffed ends where it ends and is unstuffed to what it was", () => {
-    const wrong: string[] = [];
-    const content = new Uint8Array(length + 12);
-    everyString((octets) => {
-      const sent = stuff(octets);
-      const reader = new DotReader(bare);
-      let used = 0;
-      const end = reader.push(sent, (slice) => {
-        content.set(slice, used);
-        used += slice.length;
+describe.each(["refuse", "normalize"] satisfies BareLineEnds[])(
+  "of every string of CR, LF, dot, NUL and a (%s)",
+  (bare) => {
+    test("none ends a body but by CRLF . CRLF", () => {
+      const wrong: string[] = [];
+      const strings = everyString((octets) => {
+        if (new DotReader(bare).push(octets, nowhere) !== endOf(octets)) wrong.push(show(octets));
       });
-      const whole = end === sent.length && reader.sawBare === hasBare(octets);
-      // What has lone line ends is refused or mended: nobody promises it back
-      if (!whole || (!reader.sawBare && !isContent(content.subarray(0, used), octets))) wrong.push(show(octets));
+      expect(wrong.slice(0, 5)).toEqual([]);
+      expect(strings).toBe(count);
     });
-    expect(wrong.slice(0, 5)).toEqual([]);
-  });
-});
+
+    test("what was stuffed ends where it ends and is unstuffed to what it was", () => {
+      const wrong: string[] = [];
+      const content = new Uint8Array(length + 12);
+      everyString((octets) => {
+        const sent = stuff(octets);
+        const reader = new DotReader(bare);
+        let used = 0;
+        const end = reader.push(sent, (slice) => {
+          content.set(slice, used);
+          used += slice.length;
+        });
+        const whole = end === sent.length && reader.sawBare === hasBare(octets);
+        // What has lone line ends is refused or mended: nobody promises it back
+        if (!whole || (!reader.sawBare && !isContent(content.subarray(0, used), octets))) wrong.push(show(octets));
+      });
+      expect(wrong.slice(0, 5)).toEqual([]);
+    });
+  },
+);
 
 /** The content, with a CRLF at its end where it had none. */
 function isContent(got: Uint8Array, octets: Uint8Array): boolean {

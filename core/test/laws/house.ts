@@ -5,7 +5,7 @@ import { authPlain } from "../../../plugins/auth-plain/src/index.ts";
 import { starttls } from "../../../plugins/starttls/src/index.ts";
 import { plugin, recorder } from "../support/dialogue.ts";
 import type { Rules } from "./model.ts";
-import { type ReadReply, readReplies } from "./replies.ts";
+import { type ReadReply, readReplies, serverName } from "./replies.ts";
 import { account } from "./speech.ts";
 
 const mostEver = 1e9;
@@ -42,7 +42,7 @@ export async function house(rules: Rules, more: readonly Plugin[] = []): Promise
   const { username, password } = account;
   const verify = (name: string, word: string): boolean => name === username && word === password;
   const server = mailhost({
-    name: "mx.example.com",
+    name: serverName,
     listeners: [{ port: 0, mode: rules.mends ? "submission" : "transfer" }],
     clock: new TestClock(),
     log: recorder(),

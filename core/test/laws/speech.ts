@@ -62,10 +62,14 @@ const bounded = { errors: 3, unknownCommands: 2, authFailures: 2 };
 const transfer = { needsTls: false, needsAuth: false, mends: false };
 const submission = { needsTls: true, needsAuth: true, mends: true };
 
+/** A server on port 25, and one for submission under TLS. */
+export const openHouse: Rules = { ...unbounded, ...transfer };
+export const strictHouse: Rules = { ...unbounded, ...submission };
+
 /** The servers the model is compared with. */
 export const houses: Readonly<Record<string, Rules>> = {
-  transfer: { ...unbounded, ...transfer },
-  submission: { ...unbounded, ...submission },
+  transfer: openHouse,
+  submission: strictHouse,
   "transfer with small limits": { ...bounded, ...transfer },
   "submission with small limits": { ...bounded, ...submission },
 };

@@ -69,6 +69,7 @@ describe("on the wire", () => {
     );
     expect(text({ code: 250, text: "plain" })).toBe("250 plain\r\n");
     expect(text({ code: 334, text: "" })).toBe("334 \r\n");
+    expect(text({ code: 250, text: "" })).toBe("250\r\n");
     expect(replyLines({ code: 220, text: ["a", "b"] })).toEqual(["220-a", "220 b"]);
   });
 
