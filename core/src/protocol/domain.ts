@@ -4,6 +4,9 @@ const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 // oxlint-disable-next-line no-control-regex -- control octets are among the forbidden
 const forbiddenInUnicode = /[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u005e\u0060\u007b-\u00a0]/;
 
+/** RFC 5321 §4.5.3.1.2. */
+const mostOctets = 255;
+
 /**
  * The one canonical form of a domain, used by core and by every plugin: lower-case A-labels, no trailing dot.
  * Undefined for what is no domain name. The grammar is judged before any conversion, because
@@ -11,6 +14,7 @@ const forbiddenInUnicode = /[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u005e\u0060
  * RFC 5321 §4.1.2 (underscores are let through: real hosts have them), RFC 5891.
  */
 export function canonicalDomain(text: string): string | undefined {
+  if (text.length > mostOctets) return undefined; // before the conversion, which is not linear
   if (isAscii(text)) return checkedLabels(asciiLower(text));
   if (forbiddenInUnicode.test(text)) return undefined;
   if (text.split(/[.\u3002\uff0e\uff61]/).some((part) => part === "")) return undefined;
@@ -26,7 +30,7 @@ export function canonicalDomain(text: string): string | undefined {
 }
 
 function checkedLabels(name: string): string | undefined {
-  if (name.length === 0 || name.length > 255) return undefined;
+  if (name.length === 0 || name.length > mostOctets) return undefined;
   const labels = name.split(".");
   return labels.every((part) => label.test(part)) ? name : undefined;
 }

@@ -50,11 +50,23 @@ function bounded<P>(text: string, read: PathRead<P>): PathRead<P> | undefined {
 /** Index behind `@a,@b:`; the index itself when there is none; undefined when it is malformed. */
 function skipSourceRoute(text: string, from: number): number | undefined {
   if (text[from] !== "@") return from;
-  const colon = text.indexOf(":", from);
-  if (colon < 0) return undefined;
-  const hosts = text.slice(from, colon).split(",");
-  const sound = hosts.every((host) => host.startsWith("@") && isDomain(host.slice(1)));
-  return sound ? colon + 1 : undefined;
+  let at = from;
+  while (text[at] === "@") {
+    const end = hopEnd(text, at + 1);
+    if (!isDomain(text.slice(at + 1, end))) return undefined;
+    if (text[end] === ":") return end + 1;
+    if (text[end] !== ",") return undefined;
+    at = end + 1;
+  }
+  return undefined;
+}
+
+/** Where a hop ends; the colons of an IPv6 literal are its own. */
+function hopEnd(text: string, from: number): number {
+  let end = text[from] === "[" ? text.indexOf("]", from) + 1 : from;
+  if (end === 0) return text.length;
+  while (end < text.length && text[end] !== "," && text[end] !== ":") end += 1;
+  return end;
 }
 
 const isDomain = (text: string): boolean => canonicalDomain(text) !== undefined || canonicalLiteral(text) !== undefined;

@@ -77,6 +77,8 @@ const agree = (patterns: readonly string[], codes: readonly string[]): boolean =
 interface Place {
   readonly state: State;
   readonly next: Map<Utterance, Place>;
+  /** The places one can go on from, and by what. */
+  readonly onward: Map<Place, Utterance>;
   /** What was not yet said here. */
   readonly left: Set<Utterance>;
 }
@@ -88,7 +90,7 @@ function explore(rules: Rules): { first: Place; places: readonly Place[] } {
   const places = new Map<string, Place>();
   const placeOf = (state: State): Place => {
     const name = nameOf(state);
-    const place = places.get(name) ?? { state, next: new Map(), left: new Set(utterances) };
+    const place = places.get(name) ?? { state, next: new Map(), onward: new Map(), left: new Set(utterances) };
     places.set(name, place);
     return place;
   };
@@ -96,7 +98,11 @@ function explore(rules: Rules): { first: Place; places: readonly Place[] } {
   // A Map grows while it is walked
   for (const place of places.values())
     if (!isClosed(place))
-      for (const said of utterances) place.next.set(said, placeOf(answer(place.state, said, rules).state));
+      for (const said of utterances) {
+        const to = placeOf(answer(place.state, said, rules).state);
+        place.next.set(said, to);
+        if (!isClosed(to) && !place.onward.has(to)) place.onward.set(to, said);
+      }
   return { first, places: [...places.values()].filter((place) => !isClosed(place)) };
 }
 
@@ -133,10 +139,12 @@ export async function tour(rules: Rules, house: House): Promise<Tour> {
 function wayToWhatIsLeft(from: Place): Utterance[] | undefined {
   const ways = new Map<Place, Utterance[]>([[from, []]]);
   for (const [place, way] of ways) {
-    const open = [...place.left];
-    const going = open.find((said) => !isClosed(place.next.get(said) ?? place)) ?? open[0];
-    if (going !== undefined) return [...way, going];
-    for (const [said, to] of place.next) if (!isClosed(to) && !ways.has(to)) ways.set(to, [...way, said]);
+    if (place.left.size > 0) {
+      const open = [...place.left];
+      const going = open.find((said) => !isClosed(place.next.get(said) ?? place));
+      return [...way, ...(going === undefined ? open.slice(0, 1) : [going])];
+    }
+    for (const [to, said] of place.onward) if (!ways.has(to)) ways.set(to, [...way, said]);
   }
   return undefined;
 }

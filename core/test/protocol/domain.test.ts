@@ -57,6 +57,7 @@ describe("the canonical domain", () => {
     "\u2488.example",
     "a".repeat(64) + ".example",
     "abcdefghi.".repeat(26) + "com",
+    "u\u0308.".repeat(85) + "test",
     "a\u0000b",
     "ü\u0000b",
     "a\r\nb",

@@ -17,6 +17,7 @@ describe("the reverse-path", () => {
     ["<jane@example.com>\tSIZE=1", "jane@example.com", 18],
     ["<@a.example,@b.example:jane@example.com>", "jane@example.com", 40],
     ["<@[192.0.2.7]:jane@example.com>", "jane@example.com", 31],
+    ["<@[IPv6:2001:db8::1],@a.example:jane@example.com>", "jane@example.com", 49],
     ['<"<>"@example.com>', '"<>"@example.com', 18],
   ])("%s is read", (text, written, end) => {
     const read = readReversePath(text);
