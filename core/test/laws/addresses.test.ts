@@ -1,7 +1,8 @@
 import { domainToASCII } from "node:url";
+import type { Address } from "@mailhost/core";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { readForwardPath, readReversePath } from "../../src/protocol/path.ts";
+import { type PathRead, readForwardPath, readReversePath } from "../../src/protocol/path.ts";
 import { long, seed, times } from "./form.ts";
 import { type OraclePath, readings } from "./path-oracle.ts";
 
@@ -33,12 +34,15 @@ const told = (path: OraclePath | null | undefined): string =>
     ? String(path)
     : JSON.stringify([path.localPart, path.domain === "" ? "" : comparable(path.domain), path.text, path.end]);
 
+/** What the parser read, in the words of the oracle. */
+const asRead = (read: PathRead<Address | null> | undefined): OraclePath | null | undefined =>
+  read === undefined ? undefined : read.path === null ? null : { ...read.path, end: read.end };
+
 /** How the parser and the oracle differ, or undefined. */
 function difference(text: string): string | undefined {
   for (const kind of ["reverse", "forward"] as const) {
     const read = kind === "reverse" ? readReversePath(text) : readForwardPath(text);
-    const meant = read?.path;
-    const got = read === undefined || !meant ? meant : { ...meant, end: read.end };
+    const got = asRead(read);
     const wanted = [...new Set(readings(text, kind).map(told))];
     if (wanted.length > 1) return `${kind} ${JSON.stringify(text)} has more than one meaning: ${wanted.join(" or ")}`;
     if (told(got) !== (wanted[0] ?? "undefined"))
