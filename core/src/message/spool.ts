@@ -156,19 +156,25 @@ export class Spool {
 
 async function openNameless(folder: string): Promise<FileHandle> {
   const path = join(folder, `mailhost-${randomUUID()}`);
-  const file = await open(path, "wx+", 0o600);
+  let file: FileHandle | undefined;
   try {
+    file = await open(path, "wx+", 0o600);
     await unlink(path);
+    return file;
   } catch (error) {
-    await file.close();
+    await file?.close().catch(() => {});
+    await unlink(path).catch(() => {}); // it may be there although its making failed, and the name is nobody else's
     throw error;
   }
-  return file;
 }
 
 async function writeAll(file: FileHandle, octets: Uint8Array, position: number): Promise<void> {
   let at = 0;
-  while (at < octets.length) at += (await file.write(octets, at, octets.length - at, position + at)).bytesWritten;
+  while (at < octets.length) {
+    const { bytesWritten } = await file.write(octets, at, octets.length - at, position + at);
+    if (bytesWritten === 0) throw new Error("the spool file takes no more"); // or this would go on for ever
+    at += bytesWritten;
+  }
 }
 
 /** Octets in order, small pieces copied together, large ones as they are. */

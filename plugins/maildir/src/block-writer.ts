@@ -31,6 +31,7 @@ export class BlockWriter {
   async #writeOut(octets: Uint8Array): Promise<void> {
     for (let at = 0; at < octets.length;) {
       const { bytesWritten } = await this.#file.write(octets, at);
+      if (bytesWritten === 0) throw new Error("the file takes no more"); // or this would go on for ever
       at += bytesWritten;
     }
   }

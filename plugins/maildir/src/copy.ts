@@ -34,6 +34,7 @@ export class Copy {
   readonly #made: Made;
   #folder = "";
   #octets = 0;
+  #renaming = false;
   #moved = false;
   #held = false;
 
@@ -90,6 +91,7 @@ export class Copy {
 
   /** Shows the copy to readers. Durable only once `newFolder` is synced. */
   async show(): Promise<void> {
+    this.#renaming = true;
     for (let attempt = 1; !this.#moved; attempt += 1) {
       try {
         await this.#files.rename(this.#tmp, this.path);
@@ -111,7 +113,8 @@ export class Copy {
     try {
       if (this.#folder === "") return;
       await removeFile(this.#files, this.#tmp);
-      if (this.#moved) await removeFile(this.#files, this.path);
+      // A rename may have happened although it failed: over NFS its answer is lost, and the second try finds nothing
+      if (this.#renaming) await removeFile(this.#files, this.path);
     } finally {
       this.release(false);
     }
