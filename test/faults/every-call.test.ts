@@ -1,0 +1,183 @@
+import { readFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Fault, arm, failures, others } from "./faults.ts";
+import { type FileCall, FileCalls } from "./file-calls.ts";
+import { House, type Scenario, emptyStreet, neighbour, scenarios } from "./house.ts";
+
+// Every system call of a delivery in turn fails: the client is told to come again, nothing is left behind,
+// and the next message is taken by the same server. `npm run faults:long` lets every call meet every fault.
+
+const long = process.env["FAULTS"] === "long";
+const street = emptyStreet();
+let calls: FileCalls;
+beforeAll(() => {
+  calls = new FileCalls(street);
+});
+afterAll(() => {
+  calls.release();
+  rmSync(street, { recursive: true, force: true });
+});
+
+const inSpool = ({ path }: FileCall): boolean => path.includes("/spool/");
+
+const alone = ({ recipients }: Scenario): boolean => recipients.length === 1;
+
+/** The calls of one delivery: what a recipient takes comes first, the closing of the spool file last. */
+async function enumerate(scenario: Scenario): Promise<FileCall[]> {
+  await using house = await opened(scenario);
+  expect(await house.handIn("counted")).toMatch(/^250 /);
+  await calls.idle();
+  return calls.made;
+}
+
+async function opened(scenario: Scenario, delivery?: number): Promise<House> {
+  calls.restart();
+  const house = new House(street, scenario, delivery);
+  await house.open();
+  await calls.idle();
+  calls.restart();
+  return house;
+}
+
+/** Calls whose failure is no reason to refuse: RCPT judges quotas ahead of time, and the spool file has no name. */
+const harmless = (made: readonly FileCall[], call: FileCall): boolean =>
+  call.number <= made.findIndex(inSpool) || (call.name === "close" && inSpool(call));
+
+/** Lets the fault befall one call; false where it cannot befall it. */
+async function inject(house: House, all: readonly FileCall[], fault: Fault, at: number): Promise<boolean> {
+  const { scenario } = house;
+  calls.restart();
+  const struck = arm(calls, fault, at);
+  const reply = await house.handIn("during");
+  await calls.idle();
+  const { made } = calls;
+  if (struck.length === 0) return false;
+  const where = `${fault.name} at ${struck[0]?.number}, ${struck[0]?.name} ${struck[0]?.path}`;
+  // Three copies are written at once, and which comes first is nobody's promise
+  if (alone(scenario) && struck[0]?.number === at) expect(struck[0].name, where).toBe(all[at - 1]?.name);
+  const refused = struck.some((call) => !harmless(made, call));
+  expect(reply.slice(0, 3), `${where}: ${reply}`).toBe(refused ? fault.reply : "250");
+  const left = fault.leaves === true && refused;
+  if (!left) expect(house.leftovers, where).toEqual([]);
+  expect(calls.open, `open files, ${where}`).toBe(0);
+  const before = house.seen();
+  calls.restart();
+  expect(await house.handIn("after"), where).toMatch(/^250 /);
+  await calls.idle();
+  const taken = refused && fault.reply !== "250" ? [] : ["during"];
+  for (const [recipient, seen] of house.seen()) {
+    const expected = [...(scenario.warm ? ["before"] : []), ...taken].toSorted();
+    if (!left) expect(before.get(recipient), `${recipient}, ${where}`).toEqual(expected);
+    expect(before.get(recipient), `${recipient}, ${where}`).not.toContain("torn");
+    expect(seen, `${recipient}, ${where}`).toEqual([...(before.get(recipient) ?? []), "after"].toSorted());
+  }
+  return true;
+}
+
+/** One call takes five seconds: others are served meanwhile, and then all is as ever. */
+async function wait(scenario: Scenario, all: readonly FileCall[], at: number): Promise<void> {
+  await using house = await opened(scenario);
+  const held = hold(house, at);
+  const reply = house.handIn("during");
+  const call = await held;
+  const where = `${call.name} ${call.path}`;
+  if (alone(scenario)) expect(call.name).toBe(all[at - 1]?.name);
+  // Who finds no root has to wait for it like everybody
+  if (call.path !== house.root) expect(await house.handIn("meanwhile", [neighbour]), where).toMatch(/^250 /);
+  house.clock.advance(5000);
+  expect(await reply, where).toMatch(/^250 /);
+  const seen = [...(scenario.warm ? ["before"] : []), "during"];
+  for (const [recipient, subjects] of house.seen()) expect(subjects, `${recipient}, ${where}`).toEqual(seen);
+}
+
+/** As `wait`, where the client is told after one second to come again. */
+async function waitInVain(scenario: Scenario, at: number): Promise<void> {
+  await using house = await opened(scenario, 1000);
+  const held = hold(house, at);
+  const reply = house.handIn("during");
+  const { name, path } = await held;
+  house.clock.advance(1000);
+  expect(await reply, `${name} ${path}`).toMatch(/^451 /);
+  house.clock.advance(4000);
+  await expect.poll(() => house.leftovers, { interval: 2 }).toEqual([]);
+  await calls.idle();
+  expect(calls.open, `open files, ${name} ${path}`).toBe(0);
+  expect(await house.handIn("after"), `${name} ${path}`).toMatch(/^250 /);
+  const seen = [...(scenario.warm ? ["before"] : []), "after"].toSorted();
+  for (const subjects of house.seen().values()) expect(subjects, `${name} ${path}`).toEqual(seen);
+}
+
+/** The call, once it begins; it goes on in five seconds. */
+function hold(house: House, at: number): Promise<FileCall> {
+  return new Promise((resolve) => {
+    calls.meet = async (call) => {
+      if (call.number !== at) return call.perform();
+      call.aside();
+      await new Promise<void>((goOn) => {
+        house.clock.after(5000, goOn);
+        resolve(call);
+      });
+      return call.perform();
+    };
+  });
+}
+
+describe.each(scenarios)("$name", { timeout: long ? 600_000 : 60_000 }, (scenario) => {
+  const few = !long && scenario.oneIn > 1;
+  const faults = [...failures, ...others];
+
+  test("each call fails, in each way", async () => {
+    const all = await enumerate(scenario);
+    let injected = 0;
+    // One server for all of it, but where each delivery has to be the first
+    await using same = scenario.warm ? await opened(scenario) : undefined;
+    for (const { number } of all)
+      for (const [index, fault] of faults.entries()) {
+        if (!long && (number + index) % scenario.oneIn > 0) continue;
+        const house = same ?? (await opened(scenario));
+        if (await inject(house, all, fault, number)) injected += 1;
+        if (same === undefined) await house[Symbol.asyncDispose]();
+        else same.tidy();
+      }
+    expect(all.length, "calls").toBeGreaterThanOrEqual(scenario.calls);
+    expect(injected, "faults injected").toBeGreaterThan((all.length * faults.length) / (long ? 2 : 2 * scenario.oneIn));
+  });
+
+  test("each call takes five seconds", async () => {
+    const all = await enumerate(scenario);
+    for (const { number } of all) {
+      if (few && number % 4 > 0) continue;
+      await wait(scenario, all, number);
+    }
+  });
+
+  test("each call takes longer than the delivery may", async () => {
+    const all = await enumerate(scenario);
+    const first = all.findLastIndex((call) => call.name === "write" && inSpool(call)) + 1;
+    const staged = all.slice(
+      first,
+      all.findIndex(({ name }) => name === "rename"),
+    );
+    for (const { number } of staged) if (!few || number % 4 === 0) await waitInVain(scenario, number);
+  });
+});
+
+test("nothing is called that was not met", () => {
+  // Every function of node:fs/promises and of open files is met; what else could touch the disk is not imported
+  const sources = ["../../core/src/message", "../../plugins/maildir/src"].flatMap((folder) => sourcesIn(folder));
+  const imports = sources.flatMap((text) => [...text.matchAll(/^import (.+) from "node:(fs[^"]*|child_process)";$/gm)]);
+  const others = imports.filter(([, names, module]) => module !== "fs/promises" && names !== "{ constants }");
+  expect(imports.length).toBeGreaterThan(others.length);
+  expect(others.map(([line]) => line)).toEqual([]);
+  // What the plugin says it uses, the spool's, and those of open files; `access` is for the start
+  const used = ["lstat", "mkdir", "open", "opendir", "rename", "rmdir", "stat", "unlink", "chmod"];
+  const handles = ["read", "write", "sync", "close", "nextEntry", "closeFolder"];
+  expect([...calls.names].toSorted()).toEqual([...used, ...handles].toSorted());
+});
+
+function sourcesIn(folder: string): string[] {
+  const path = fileURLToPath(new URL(folder, import.meta.url));
+  return readdirSync(path).map((name) => readFileSync(join(path, name), "utf8"));
+}
