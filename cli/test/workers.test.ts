@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -111,6 +111,15 @@ test("a first start that fails says what one process says, once, and does not tr
   const wrong = await run(["start"], { cwd: folder(files), env: { MAILHOST_WORKERS: "many" } });
   expect(wrong).toMatchObject({ code: 78, err: expect.stringContaining('"many" is no number of workers') });
   expect((await run(["start", "--workers", "0"], { cwd: folder(files) })).code).toBe(2);
+});
+
+test("a file that is no socket is nobody's control socket, and stays", { timeout }, async () => {
+  const cwd = folder({ ...files, "precious.txt": "precious" });
+  expect(await run(["start", "--workers", "1", "--control", "precious.txt"], { cwd })).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("precious.txt is there and no socket: use another --control"),
+  });
+  expect(readFileSync(join(cwd, "precious.txt"), "utf8")).toBe("precious");
 });
 
 test("a port that was taken at a reload is free for every worker once it is free", { timeout }, async () => {

@@ -1,4 +1,4 @@
-import { unlinkSync } from "node:fs";
+import { lstatSync, unlinkSync } from "node:fs";
 import { type Server, type Socket, connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import type { Logger } from "pino";
@@ -23,6 +23,7 @@ export async function openControl(path: string, crew: Crew, log: Logger): Promis
   try {
     if (!(await listen(server, path))) {
       if (await answers(path)) throw new RunTimeError(`another mailhost answers at ${path}: use another --control`);
+      if (!lstatSync(path).isSocket()) throw new RunTimeError(`${path} is there and no socket: use another --control`);
       unlinkSync(path); // its server was killed
       if (!(await listen(server, path))) throw new Error("somebody else takes it");
     }

@@ -36,6 +36,10 @@ class CredentialsHandle extends Handle {
     this.#case = of;
   }
 
+  static {
+    Object.freeze(this.prototype);
+  }
+
   identify(identity: Identity): void {
     // A look-up that found nobody must not become somebody without a name
     if (typeof identity?.name !== "string" || identity.name === "")

@@ -3,6 +3,7 @@ import type { Address } from "../protocol/address.ts";
 import type { StoredMessage } from "../message/message.ts";
 import type { Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
+import { ReadOnlyMessage } from "./message-view.ts";
 import type { Opinion } from "./opinion.ts";
 
 /** A copy that was written and is not visible yet. */
@@ -46,7 +47,7 @@ export class DeliveryCase implements Lender<DeliveryHandle> {
   ) {
     this.owner = owner;
     this.transaction = transaction;
-    this.message = message;
+    this.message = new ReadOnlyMessage(message);
     this.recipients = Object.freeze([...recipients]);
     this.#abort = abort;
   }
@@ -70,6 +71,11 @@ export class DeliveryHandle extends Handle implements Delivery {
     super();
     this.#case = of;
     this.#abort = abort;
+    Object.freeze(this);
+  }
+
+  static {
+    Object.freeze(this.prototype);
   }
 
   get id(): string {

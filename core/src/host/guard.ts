@@ -63,7 +63,7 @@ export const guardAsync =
       cancel();
       unwatch();
       // Whoever gives up because nobody waits any more has not failed
-      const heard = controller.signal.aborted ? { ...verdict, abandoned: true } : verdict;
+      const heard = isAbandoned(verdict, controller.signal) ? { ...verdict, abandoned: true } : verdict;
       done(null, conclude(owner, call, handle, started, heard));
     };
     const cancel = run.clock.after(owner.deadline, () => {
@@ -105,7 +105,7 @@ interface Verdict {
   readonly failed?: { readonly error: unknown };
   /** It failed because time was over. */
   readonly overdue?: boolean;
-  /** The client was gone, or the server closing, when it settled. */
+  /** It failed with nothing but its signal: the client was gone, or the server closing. */
   readonly abandoned?: boolean;
 }
 
@@ -175,6 +175,13 @@ function tooLate<H, R extends readonly unknown[]>(
 /** What it began and left is a failure: nobody would know whether it counts. */
 const unfinished = (handle: unknown): Verdict["failed"] =>
   handle instanceof Handle && handle.unfinished !== undefined ? { error: new Error(handle.unfinished) } : undefined;
+
+/** Failed because nobody waits any more, by the signal's own reason or as `fetch` and node:fs say it. */
+const isAbandoned = ({ failed, overdue }: Verdict, { aborted, reason }: AbortSignal): boolean =>
+  aborted &&
+  overdue !== true &&
+  failed !== undefined &&
+  (failed.error === reason || (failed.error instanceof Error && failed.error.name === "AbortError"));
 
 const whose = ({ plugin, hook, tap }: TapOwner, { session }: Run) => ({ plugin, hook, tap, session: session.id });
 const gaveUp = ({ plugin, hook }: TapOwner): string => `plugin ${plugin} gave up in ${hook}: nobody waited any more`;

@@ -44,6 +44,9 @@ export abstract class Handle {
   protected abstract forget(): void;
 }
 
+// Handles of every plugin share it
+Object.freeze(Handle.prototype);
+
 const none: readonly Edit[] = [];
 
 /** Lends handles: one that serves all sync taps in turn, a new one for each async tap. */

@@ -4,8 +4,9 @@ import type { Clock, Log } from "./services.ts";
 /** Milliseconds over which failures are counted, and after which a plugin without one works again. */
 const window = 60_000;
 
-/** So many failures within the window, and the plugin is reported as failing. */
+/** So many failures within the window, of at most so many calls each, and the plugin is reported as failing. */
 const manyFailures = 5;
+const callsEach = 100;
 
 /** A plugin that keeps failing, for `Mailhost.failing`. */
 export interface FailingPlugin {
@@ -53,15 +54,16 @@ export class Health {
     this.#failures += 1;
     this.#lastAt = now;
     this.#error = describe(error);
-    if (this.#failures < manyFailures || now - this.#toldAt < window) return;
+    const many = this.#failures >= manyFailures && this.#failures * callsEach >= this.#calls;
+    if (!many || now - this.#toldAt < window) return;
     this.#failing = true;
     this.#toldAt = now;
     log.error({ ...this.#facts, rate: this.#failures / this.#calls }, this.#words(now));
   }
 
-  /** Undefined as long as it works. */
-  get failing(): FailingPlugin | undefined {
-    return this.#failing ? this.#facts : undefined;
+  /** Undefined as long as it works. `now` in milliseconds since the epoch. */
+  failing(now: number): FailingPlugin | undefined {
+    return this.#failing && now - this.#lastAt < window ? this.#facts : undefined;
   }
 
   get #facts(): FailingPlugin {

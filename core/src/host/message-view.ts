@@ -1,16 +1,16 @@
 import type { Field } from "../message/header.ts";
-import { type Message, type StoredMessage, makeField } from "../message/message.ts";
+import { type Message, type StoredMessage, makeField, sameName } from "../message/message.ts";
 import type { BodyTransform } from "../message/rewrite.ts";
 import type { Spool } from "../message/spool.ts";
-import { asciiLower } from "../protocol/octets.ts";
+import { LF, asciiLower } from "../protocol/octets.ts";
 import type { Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
 
 /** The received message as `data` taps see it, with the methods that change it. Later taps see the result. */
 export interface MessageView extends StoredMessage {
-  /** Adds a field on top. Throws a TypeError on a name or value that is no field. */
+  /** Adds a field on top. Throws a TypeError on a name or value that is no field, and on a line of more than 998 octets. */
   addField(name: string, value: string): void;
-  /** Removes every field of that name. */
+  /** Removes every field of that name; but core's own Received stays. */
   removeField(name: string): void;
   /** Puts one field in place of all of that name; on top when there was none. */
   replaceField(name: string, value: string): void;
@@ -21,6 +21,54 @@ export interface MessageView extends StoredMessage {
    * and with the file system's error.
    */
   rewriteBody(transform: BodyTransform): Promise<void>;
+}
+
+/** A field as plugins get it: what they write into its octets changes no message. */
+const lent = ({ name, raw }: Field): Field =>
+  Object.freeze({
+    name,
+    get raw() {
+      return raw.slice();
+    },
+  });
+
+/** The message as it is delivered: to be read, and nothing else, in plain JavaScript too. */
+export class ReadOnlyMessage implements StoredMessage {
+  readonly #message: StoredMessage;
+
+  static {
+    Object.freeze(this.prototype);
+  }
+
+  constructor(message: StoredMessage) {
+    this.#message = message;
+    Object.freeze(this);
+  }
+
+  get octets(): number {
+    return this.#message.octets;
+  }
+  get fields(): readonly Field[] {
+    return this.#message.fields.map(lent);
+  }
+  open(): AsyncIterable<Uint8Array> {
+    return this.#message.open();
+  }
+  bytes(): Promise<Uint8Array> {
+    return this.#message.bytes();
+  }
+}
+
+/** RFC 5322 §2.1.1: a line holds 998 octets. Where to fold, its author knows. */
+const longestLine = 998;
+
+function shortLines(field: Field): Field {
+  for (let from = 0, end = 0; from < field.raw.length; from = end + 1) {
+    end = field.raw.indexOf(LF, from);
+    if (end - 1 - from > longestLine)
+      throw new TypeError(`a line of ${field.name} has more than ${longestLine} octets: fold it`);
+  }
+  return field;
 }
 
 /** Fields by name, and the body: which plugins edited them. */
@@ -73,16 +121,21 @@ class MessageHandle extends Handle implements MessageView {
   /** The rewriting that is not over yet. */
   #rewriting: symbol | undefined;
 
+  static {
+    Object.freeze(this.prototype);
+  }
+
   constructor(of: MessageCase) {
     super();
     this.#case = of;
+    Object.freeze(this);
   }
 
   get octets(): number {
     return this.#case.message.octets;
   }
   get fields(): readonly Field[] {
-    return this.#case.message.fields;
+    return this.#case.message.fields.map(lent);
   }
   open(): AsyncIterable<Uint8Array> {
     return this.#case.message.open();
@@ -92,16 +145,22 @@ class MessageHandle extends Handle implements MessageView {
   }
 
   addField(name: string, value: string): void {
-    const field = makeField(name, value);
+    const field = shortLines(makeField(name, value));
     this.#edit({ kind: "add", field: name, apply: (message) => message.add(field) });
   }
 
   removeField(name: string): void {
-    this.#edit({ kind: "remove", field: name, apply: (message) => void message.remove(name) });
+    if (this.#has(name)) this.#edit({ kind: "remove", field: name, apply: (message) => void message.remove(name) });
+  }
+
+  /** In the message, or added by this tap. */
+  #has(name: string): boolean {
+    const own = this.#edits.some((edit) => edit.kind !== "rewrite" && sameName(edit.field, name));
+    return own || this.#case.message.fields.some((field) => sameName(field.name, name));
   }
 
   replaceField(name: string, value: string): void {
-    const field = makeField(name, value);
+    const field = shortLines(makeField(name, value));
     this.#edit({ kind: "replace", field: name, apply: (message) => message.replace(field) });
   }
 

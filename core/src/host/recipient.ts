@@ -54,6 +54,11 @@ export class RecipientHandle extends Handle implements Recipient {
   constructor(of: RecipientCase) {
     super();
     this.#case = of;
+    Object.freeze(this);
+  }
+
+  static {
+    Object.freeze(this.prototype);
   }
 
   get address(): ForwardPath["address"] {

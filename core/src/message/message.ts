@@ -38,6 +38,8 @@ const crlf = encodeUtf8("\r\n");
 export class Message implements StoredMessage {
   /** Fields on top of what was received, topmost first. */
   #added: Field[] = [];
+  /** Core's own, between those and what was received. No plugin takes it away. */
+  #trace: readonly Field[] = [];
   #original: readonly Field[];
   readonly #received: readonly Field[];
   readonly #headerOctets: number;
@@ -56,7 +58,7 @@ export class Message implements StoredMessage {
   }
 
   get fields(): readonly Field[] {
-    return [...this.#added, ...this.#original];
+    return [...this.#added, ...this.#trace, ...this.#original];
   }
 
   get octets(): number {
@@ -64,18 +66,23 @@ export class Message implements StoredMessage {
     return joinOctets(this.#head()).length + rest;
   }
 
+  /** The trace field (RFC 5321 §4.4): where a message came from stays with it. */
+  stamp(field: Field): void {
+    this.#trace = [field];
+  }
+
   /** On top of everything there is. */
   add(field: Field): void {
     this.#added.unshift(field);
   }
 
-  /** Removes every field of that name, of whatever origin. Returns how many there were. */
+  /** Removes every field of that name that the sender or a plugin wrote. Returns how many there were. */
   remove(name: string): number {
-    const before = this.fields.length;
+    const before = this.#added.length + this.#original.length;
     this.#added = this.#added.filter((field) => !sameName(field.name, name));
     if (this.#original.some((field) => sameName(field.name, name)))
       this.#original = this.#original.filter((field) => !sameName(field.name, name));
-    return before - this.fields.length;
+    return before - this.#added.length - this.#original.length;
   }
 
   /** Puts the field where the first of its name stood and drops the others; on top when there was none. */
@@ -124,7 +131,7 @@ export class Message implements StoredMessage {
   }
 
   #head(): Uint8Array[] {
-    const head = this.#added.map((field) => field.raw);
+    const head = [...this.#added, ...this.#trace].map((field) => field.raw);
     if (this.#touched) head.push(...this.#original.map((field) => field.raw));
     if (this.#body !== undefined) head.push(crlf);
     // Text that is no header must not join the fields above it
@@ -134,7 +141,7 @@ export class Message implements StoredMessage {
 
   async *open(): AsyncGenerator<Uint8Array> {
     const head = joinOctets(this.#head());
-    if (head.length > 0) yield head;
+    if (head.length > 0) yield head.slice(); // a reader may change what it gets
     yield* this.#body?.read() ?? this.#spool.read(this.#bodyStart);
   }
 

@@ -15,6 +15,7 @@ export async function writeTransformed(
   into: Spool,
   mayGoOn: () => void,
 ): Promise<void> {
+  if (!isIterable(pieces)) throw new TypeError("a transform returns an iterable of Uint8Arrays");
   const lineEnds = new LineEnds();
   for await (const piece of pieces) {
     mayGoOn();
@@ -29,6 +30,9 @@ export async function writeTransformed(
   await into.finish();
   mayGoOn();
 }
+
+const isIterable = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 
 /** Holds that CR and LF stand together only, wherever the pieces were cut. */
 class LineEnds {

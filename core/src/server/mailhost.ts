@@ -66,8 +66,8 @@ export class Mailhost {
 
   /** Plugins in force that keep failing: many failures within a minute, and no minute without one since. */
   get failing(): readonly FailingPlugin[] {
-    return this.#force.flatMap(({ generation: { health } }) =>
-      [...health.values()].flatMap((one) => one.failing ?? []),
+    return this.#force.flatMap(({ generation: { health, services } }) =>
+      [...health.values()].flatMap((one) => one.failing(services.clock.now()) ?? []),
     );
   }
 

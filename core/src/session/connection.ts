@@ -32,6 +32,7 @@ export class LiveSession implements Session {
   #spokeEarly = false;
 
   static {
+    Object.freeze(this.prototype);
     note = (session, known) => {
       if ("greeting" in known) session.#greeting = known.greeting;
       if (known.identity !== undefined) session.#identity = Object.freeze({ ...known.identity });

@@ -109,7 +109,7 @@ export class Judging implements Judges {
   /** The whole message is there: trace field, `data`, delivery. */
   async message(message: Message, transaction: Transaction): Promise<Outcome<Reply>> {
     const run = this.#run;
-    message.add(receivedField(run.session, transaction, run.clock.now()));
+    message.stamp(receivedField(run.session, transaction, run.clock.now()));
     const call: Call<MessageView, [Transaction, Session]> = {
       subject: new MessageCase(message),
       rest: [transaction, run.session],

@@ -14,6 +14,7 @@ export class LiveTransaction implements Transaction {
   readonly #recipients = new Map<string, AcceptedRecipient>();
 
   static {
+    Object.freeze(this.prototype);
     accept = (transaction, recipient) => {
       const key = formatAddress(recipient.address);
       // The same recipient said twice gets one copy

@@ -84,6 +84,25 @@ test("it works again after a minute without a failure", async () => {
   expect(told()[2]).toMatch(/5 of 5 calls failed in 0 s \(100 %\)/);
 });
 
+test("nobody has to call it for it to be over", async () => {
+  const { host, clock, ask } = await server();
+  await ask(6, true);
+  expect(host.failing).toHaveLength(1);
+  clock.advance(minute);
+  expect(host.failing).toEqual([]);
+});
+
+test("a few failures in a flood of calls are no failing plugin", async () => {
+  const { host, ask, told } = await server();
+  await ask(1, true);
+  await ask(999, false);
+  await ask(8, true);
+  expect(told()).toEqual([]);
+  await ask(2, true);
+  expect(told()).toEqual([expect.stringMatching(/failing: 11 of 1010 calls failed in 0 s \(1 %\)/)]);
+  expect(host.failing).toHaveLength(1);
+});
+
 test("failures far apart are no failing plugin", async () => {
   const { host, clock, ask, told } = await server();
   for (let hour = 0; hour < 10; hour += 1) {

@@ -305,6 +305,7 @@ describe.each(mutations)("changing %s", (_, name, mutate) => {
       [jane, [], [[joe, { transport }, []]], ["Received", "Subject"]],
     ]);
     expect(box.messages.map(({ recipients }) => recipients)).toEqual([["joe@example.com"]]);
+    expect(box.messages[0]?.text).toMatch(/^Received: from client\.test [^]*\r\nSubject: x\r\n\r\ntext\r\n$/);
     expect(reply).toContain(box.messages[0]?.id);
     if (error !== "") expect(error).toMatch(/^TypeError: /);
   });

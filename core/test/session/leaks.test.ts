@@ -33,7 +33,7 @@ const wayward = () => {
       if (turns % 4 === 3) done();
     });
     hooks.data.tapPromise({ name: "wayward", deadline: 1000 }, async (message) => {
-      message.addField("X-Big", "x".repeat(1000));
+      message.addField("X-Big", "x".repeat(900));
       messages += 1;
       if (messages % 2 === 0) await message.rewriteBody(() => [new Uint8Array(1000).fill(0x41)]);
       if (messages % 3 === 0) await new Promise(() => {});

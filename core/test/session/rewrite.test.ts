@@ -139,6 +139,8 @@ describe("rewriteBody", () => {
     ["a bare CR at the end", () => [octets("a\r")], "a body has CRLF line ends, never CR or LF alone"],
     // As plain JavaScript would
     ["text instead of octets", () => ["a\r\n"] as unknown as Uint8Array[], "a body consists of Uint8Arrays"],
+    // As a transform that forgets its return would
+    ["nothing", () => undefined as unknown as Uint8Array[], "a transform returns an iterable of Uint8Arrays"],
     ["an error of its own", ofText(() => JSON.parse("{")), "Expected property name or '}' in JSON at position 1"],
   ];
   test.each(failures)("fails its tap with %s, and nothing is changed", async (_, transform, words) => {
@@ -268,6 +270,54 @@ describe("rewriteBody", () => {
       }),
     );
     expect((await deliver([tap], ["", "text"])).reply).toBe("554 5.6.0 No");
+  });
+});
+
+describe("fields", () => {
+  const tap = (edit: (message: MessageView) => void): Plugin =>
+    plugin("editor", ({ hooks }) => hooks.data.tap("editor", edit));
+
+  test("core's Received stays, whoever removes or replaces it", async () => {
+    const box = sink();
+    const drops = tap((message) => message.removeField("received"));
+    const puts = tap((message) => message.replaceField("Received", "by plugin"));
+    for (const editor of [drops, puts]) {
+      const { say, hear } = await open({ plugins: [box, editor] });
+      say(...opened, ...handIn, "Received: by other", "Subject: x", "", "text", ".");
+      await hear(11);
+    }
+    expect(box.messages.map(({ text }) => text.match(/^Received: (?:from client\.test|by \w+)/gm))).toEqual([
+      ["Received: from client.test"],
+      ["Received: from client.test", "Received: by plugin"],
+    ]);
+    expect(box.messages[0]?.text).not.toContain("by other");
+  });
+
+  test("to remove what is not there is no edit; what was just added is there", async () => {
+    const none = await deliver([tap((message) => message.removeField("X-None"))], ["", "text"]);
+    expect(none.edits).toEqual([]);
+    const own = tap((message) => {
+      message.addField("X-Own", "1");
+      message.removeField("X-Own");
+    });
+    const both = await deliver([own], ["", "text"]);
+    expect(both.edits).toEqual(["editor: add field X-Own", "editor: remove field X-Own"]);
+    expect(both.stored).toBe("\r\ntext\r\n");
+  });
+
+  test("a line holds 998 octets", async () => {
+    const long = `${"x".repeat(990)}\r\n ${"y".repeat(997)}`;
+    const fits = await deliver([tap((message) => message.addField("X-Long", long))], ["", "text"]);
+    expect(fits.stored).toBe(`X-Long: ${long}\r\n\r\ntext\r\n`);
+    const edits: ((message: MessageView) => void)[] = [
+      (message) => message.addField("X-Long", `${"x".repeat(991)}`),
+      (message) => message.replaceField("X-Long", `x\r\n ${"y".repeat(998)}`),
+      (message) => message.addField("X-Long", "ä".repeat(496)),
+    ];
+    for (const edit of edits) {
+      const bad = await deliver([tap(edit)], ["", "text"]);
+      expect(bad.log[0]).toMatch(/a line of X-Long has more than 998 octets: fold it$/);
+    }
   });
 });
 

@@ -61,7 +61,7 @@ describe("a watcher", () => {
     expect(taps).toEqual([
       ["ehlo", "judge", "later", "silent", ""],
       ["rcpt", "sink", "sink", "silent", "permit local, route to sink"],
-      ["data", "judge", "judge", "silent", "add field X-Judge, remove field X-None, replace field Subject"],
+      ["data", "judge", "judge", "silent", "add field X-Judge, replace field Subject"],
       ["queue", "sink", "sink", "silent", "staged"],
       ["queue", "sink", "commit", "silent", ""],
     ]);

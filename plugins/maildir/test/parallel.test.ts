@@ -178,6 +178,5 @@ test("twenty megabytes to ten recipients take a bounded amount of memory", async
       expect.fail(`${recipient} got another message`);
   }
   expect(most).toBeGreaterThan(0);
-  console.log(most >> 20);
   expect(most).toBeLessThan(64 << 20);
 });
