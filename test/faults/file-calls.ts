@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import promises, { type FileHandle } from "node:fs/promises";
-import type { Dir, Dirent } from "node:fs";
+import type { Dir } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { sep } from "node:path";
 
@@ -50,7 +50,7 @@ export class FileCalls {
       if (typeof original !== "function") continue;
       const call = original as AnyFunction; // just looked at
       functions[name] = (...args: readonly unknown[]): unknown =>
-        this.#isWatched(args[0]) ? this.#called(name, String(args[0]), args, call) : call(...args);
+        this.#isWatched(args[0]) ? this.#called(name, args[0], args, call) : call(...args);
       this.#mends.push(() => {
         functions[name] = original;
       });
@@ -143,10 +143,10 @@ export class FileCalls {
         },
       });
     Object.assign(folder, {
-      async *[Symbol.asyncIterator](): AsyncGenerator<Dirent> {
+      async *[Symbol.asyncIterator](): AsyncGenerator {
         try {
           for (;;) {
-            const entry = (await next()) as Dirent | null; // what `read` gives
+            const entry = await next();
             if (entry === null) return;
             yield entry;
           }

@@ -49,7 +49,7 @@ export const scenarios: readonly Scenario[] = [
     oneIn: 1,
     calls: 21,
   },
-  { name: "three recipients", recipients: boxes, options: {}, warm: true, lines: block, oneIn: 6, calls: 40 },
+  { name: "three recipients", recipients: boxes, options: {}, warm: true, lines: block, oneIn: 9, calls: 40 },
   { name: "three new recipients", recipients: boxes, options: {}, warm: false, lines: block, oneIn: 12, calls: 150 },
 ];
 
@@ -75,7 +75,7 @@ export const letter = (subject: string, lines: number): string =>
 /** A server that stores below a folder of its own, and one client of it. */
 export class House {
   readonly root: string;
-  readonly clock = new TestClock();
+  readonly clock = new TestClock(Date.now()); // the sweep takes what is older than this process for nobody's
   readonly scenario: Scenario;
   readonly server: Mailhost;
   readonly #folder: string;
@@ -147,7 +147,7 @@ export class House {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     await this.server.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
