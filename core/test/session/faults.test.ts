@@ -257,6 +257,26 @@ const mutations: Mutation[] = [
   ["the queue id", "queue", (delivery: Delivery) => set(delivery.transaction, "id", "X")],
   ["the fields", "data", ({ fields }: MessageView) => (fields as unknown[]).pop()],
   ["a field", "data", ({ fields }: MessageView) => set(fields[0], "name", "X-Spam")],
+  ["its methods, for others", "rcpt", (recipient: Recipient) => set(recipient, "permit", () => {})],
+  [
+    "a method of all of them",
+    "rcpt",
+    (recipient: Recipient) => set(Object.getPrototypeOf(recipient), "permit", () => {}),
+  ],
+  [
+    "what sessions are",
+    "connect",
+    (session: Session) => void Object.defineProperty(Object.getPrototypeOf(session), "identity", { get: () => admin }),
+  ],
+  ["the octets of a field", "data", ({ fields }: MessageView) => void fields[0]?.raw.fill(88)],
+  ["what the queue reads", "queue", ({ message }: Delivery) => set(message, "open", async function* () {})],
+  ["the octets of a field in the queue", "queue", ({ message }: Delivery) => void message.fields[0]?.raw.fill(88)],
+  [
+    "the message in the queue",
+    "queue",
+    ({ message }: Delivery) =>
+      (message as unknown as { add(field: unknown): void }).add({ name: "X", raw: new Uint8Array(1) }),
+  ],
   [
     "methods of the argument",
     "rcpt",
