@@ -147,7 +147,7 @@ test("paths are read as the grammar of RFC 5321 and RFC 6531 has them", { timeou
       if (readReversePath(text) !== undefined) read += 1;
       expect(difference(text)).toBeUndefined();
     }),
-    { seed, numRuns: times(5000, 1_000_000) },
+    { seed, numRuns: times(5000, 300_000) },
   );
   expect(read).toBeGreaterThan(500);
 });
@@ -156,10 +156,10 @@ test("every short path is read as the grammar has it", { timeout: long ? 3_600_0
   const letters = [...'a.@"\\<>[:, '];
   const wrong: (string | undefined)[] = [];
   let texts = [""];
-  for (let length = 0; length <= times(4, 6); length += 1) {
+  for (let length = 0; length <= times(4, 5); length += 1) {
     for (const text of texts) wrong.push(...[`<${text}@b>`, `<${text}>`, text].map(difference));
     texts = texts.flatMap((text) => letters.map((letter) => text + letter));
   }
   expect(wrong.filter((one) => one !== undefined).slice(0, 5)).toEqual([]);
-  expect(wrong).toHaveLength(3 * ((letters.length ** (times(4, 6) + 1) - 1) / (letters.length - 1)));
+  expect(wrong).toHaveLength(3 * ((letters.length ** (times(4, 5) + 1) - 1) / (letters.length - 1)));
 });
