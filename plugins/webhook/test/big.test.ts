@@ -26,54 +26,58 @@ const collect: () => void = runInNewContext("gc");
 
 const megabyte = 1024 * 1024;
 
-test("20 MB to an endpoint that reads slowly are not held in memory, and arrive whole", { timeout: 60_000 }, async () => {
-  let resume = (): void => {};
-  let asked = false;
-  const hash = createHash("sha256");
-  let octets = 0;
-  const server = createServer((request, response) => {
-    asked = true;
-    resume = () =>
-      void request
-        .on("data", (chunk: Buffer) => {
-          hash.update(chunk);
-          octets += chunk.length;
-        })
-        .on("end", () => response.end());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void server.close());
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : 0;
+test(
+  "20 MB to an endpoint that reads slowly are not held in memory, and arrive whole",
+  { timeout: 60_000 },
+  async () => {
+    let resume = (): void => {};
+    let asked = false;
+    const hash = createHash("sha256");
+    let octets = 0;
+    const server = createServer((request, response) => {
+      asked = true;
+      resume = () =>
+        void request
+          .on("data", (chunk: Buffer) => {
+            hash.update(chunk);
+            octets += chunk.length;
+          })
+          .on("end", () => response.end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
 
-  const one = await client({ ...options({ url: `http://127.0.0.1:${port}/`, timeout: 500_000 }), patience: 30_000 });
-  onTestFinished(() => one.close());
-  await one.reply();
-  for (const line of ["EHLO c", "MAIL FROM:<>", "RCPT TO:<joe@example.com>", "DATA"]) await one.ask(line);
-  one.send("Message-ID: <big@client.test>\r\nSubject: big\r\n");
-  const piece = Buffer.from(`${"x".repeat(70)}\r\n`.repeat(1000));
-  const pieces = Math.ceil((20 * megabyte) / piece.length);
-  collect();
-  const before = process.memoryUsage().arrayBuffers;
-  for (let number = 0; number < pieces; number += 1) {
-    one.send(piece);
-    if (number % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  one.send(".");
-  const reply = one.reply();
-  while (!asked) await sleep(5);
-  // Time enough to read it all, if nothing held it back. What was let go of is counted until it is swept, a little later
-  let held = Infinity;
-  for (let look = 0; look < 50 && held >= 5 * megabyte; look += 1) {
-    await sleep(200);
+    const one = await client({ ...options({ url: `http://127.0.0.1:${port}/`, timeout: 500_000 }), patience: 30_000 });
+    onTestFinished(() => one.close());
+    await one.reply();
+    for (const line of ["EHLO c", "MAIL FROM:<>", "RCPT TO:<joe@example.com>", "DATA"]) await one.ask(line);
+    one.send("Message-ID: <big@client.test>\r\nSubject: big\r\n");
+    const piece = Buffer.from(`${"x".repeat(70)}\r\n`.repeat(1000));
+    const pieces = Math.ceil((20 * megabyte) / piece.length);
     collect();
-    held = process.memoryUsage().arrayBuffers - before;
-  }
-  expect(held).toBeLessThan(5 * megabyte);
-  resume();
-  expect((await reply)[0]).toMatch(/^250/);
-  expect(octets).toBeGreaterThan(pieces * piece.length);
-});
+    const before = process.memoryUsage().arrayBuffers;
+    for (let number = 0; number < pieces; number += 1) {
+      one.send(piece);
+      if (number % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    one.send(".");
+    const reply = one.reply();
+    while (!asked) await sleep(5);
+    // Time enough to read it all, if nothing held it back. What was let go of is counted until it is swept, a little later
+    let held = Infinity;
+    for (let look = 0; look < 50 && held >= 5 * megabyte; look += 1) {
+      await sleep(200);
+      collect();
+      held = process.memoryUsage().arrayBuffers - before;
+    }
+    expect(held).toBeLessThan(5 * megabyte);
+    resume();
+    expect((await reply)[0]).toMatch(/^250/);
+    expect(octets).toBeGreaterThan(pieces * piece.length);
+  },
+);
 
 test("as JSON there is a limit, and nothing is asked beyond it", async () => {
   const endpoint = await Endpoint.open();
