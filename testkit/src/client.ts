@@ -105,7 +105,7 @@ export class Client {
       if (line === undefined) {
         const closed = this.wire.ended ? "the server closed" : `no reply within ${this.#patience} ms`;
         const why = this.wire.left ? "the client hung up" : closed;
-        throw new Error(`${why}; it said so far: ${this.wire.lines.join(" | ")}`);
+        throw new Error(`${why}; it said so far: ${lastLines(this.wire.lines)}`);
       }
       lines.push(line);
       if (line[3] !== "-") return lines;
@@ -198,5 +198,9 @@ export async function client(options: ClientOptions): Promise<Client> {
 /** An array of its own: the engine keeps what it receives. */
 const octetsOf = (what: string | Uint8Array): Uint8Array =>
   typeof what === "string" ? encoder.encode(`${what}\r\n`) : Uint8Array.from(what);
+
+/** Nobody reads a hundred. */
+const lastLines = (lines: readonly string[]): string =>
+  `${lines.length > 6 ? `(${lines.length - 6} lines more) ... | ` : ""}${lines.slice(-6).join(" | ")}`;
 
 const isOk = (reply: readonly string[]): boolean => reply[0]?.startsWith("2") === true;

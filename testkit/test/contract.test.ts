@@ -8,6 +8,7 @@ import {
   type Refusal,
   type Session,
   type Transaction,
+  defer,
   definePlugin,
   nobody,
   reject,
@@ -151,6 +152,52 @@ describe("a plugin is found out", () => {
     );
   });
 
+  test("that answers twice", async () => {
+    const found = await failures(
+      plugin((host) =>
+        host.hooks.rcpt.tapAsync("double", (_recipient, _transaction, _session, _signal, done) => {
+          done();
+          done();
+        }),
+      ),
+      ["accepted message"],
+    );
+    expect(found["accepted message"]).toMatch(/the tap double of rcpt answered twice.*once/s);
+  });
+
+  test("that refuses every null reverse-path, but not when it says so", async () => {
+    const only = ["accepted message", "null reverse-path"] as const;
+    const harsh = plugin((host) =>
+      host.hooks.rcpt.tap("harsh", (_recipient, { reversePath }) => (reversePath === null ? reject() : undefined)),
+    );
+    const found = await failures(harsh, only);
+    expect(Object.keys(found)).toEqual(["null reverse-path"]);
+    expect(found["null reverse-path"]).toMatch(/a message from <> to jane@example\.com is answered: 550/);
+    expect(await failures(harsh, only, { skip: { "null reverse-path": "it sends nothing" } })).toEqual({});
+    const careful = plugin((host) =>
+      host.hooks.data.tap("later", (_message, { reversePath }) => (reversePath === null ? defer() : undefined)),
+    );
+    expect(await failures(careful, only)).toEqual({});
+  });
+
+  test("that keeps something of every sender", async () => {
+    const met = new Map<string, string[]>();
+    const found = await failures(
+      plugin((host) =>
+        host.hooks.rcpt.tap("met", (_recipient, { reversePath }) => {
+          const key = `${reversePath?.localPart}@${reversePath?.domain}`;
+          if (!met.has(key))
+            met.set(
+              key,
+              Array.from({ length: 300 }, (_, at) => `${key} ${at}`),
+            );
+        }),
+      ),
+      ["accepted message", "memory"],
+    );
+    expect(Object.keys(found)).toEqual(["memory"]);
+  });
+
   test("that throws on UTF-8", async () => {
     const found = await failures(
       plugin((host) =>
@@ -278,7 +325,7 @@ describe("a plugin is found out", () => {
       plugin((host) => {
         host.hooks.ehlo.tap(
           "keep",
-          (_greeting, { id }) => void kept.push(...Array.from({ length: 500 }, (_, at) => `${id} ${at}`)),
+          (_greeting, { id }) => void kept.push(...Array.from({ length: 200 }, (_, at) => `${id} ${at}`)),
         );
       }),
       ["accepted message", "memory", "close"],

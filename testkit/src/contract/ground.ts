@@ -6,7 +6,7 @@ import { sink } from "../sink.ts";
 import type { Contract } from "./about.ts";
 import { Probe, type WatchedTap } from "./probe.ts";
 import { nextTurn, withPlace } from "./process.ts";
-import type { Finding } from "./report.ts";
+import { type Finding, alike } from "./report.ts";
 import { silenced, watched } from "./watched.ts";
 
 /** Milliseconds a tap may wait for a timer of the clock before the clock moves on: what is real goes first. */
@@ -14,6 +14,9 @@ const clockPatience = 80;
 
 /** Milliseconds a client waits for the server: only what is wrong takes so long. */
 const patience = 5000;
+
+const once =
+  "Call the callback once, whatever happens: return behind it, and do not call it again from a catch or a timer.";
 
 /** How a ground differs from the usual one. */
 export interface GroundOptions {
@@ -29,6 +32,8 @@ interface Fault {
   readonly words: string;
   readonly error: unknown;
   readonly during: string;
+  /** How to mend it, where that is known. */
+  readonly mend: string;
 }
 
 /** One server with the plugin in it, on a clock that stands still but for taps that wait for it. */
@@ -48,6 +53,7 @@ export class Ground {
   readonly #faults: Fault[] = [];
   readonly #clients = new Set<Client>();
   readonly #pusher: NodeJS.Timeout;
+  #strangers = 0;
   #plugins: readonly string[] = [];
   #companions: readonly Plugin[] = [];
 
@@ -151,6 +157,25 @@ export class Ground {
     return reply.join(" | ");
   }
 
+  /** A session of somebody who was never here, as far as it gets: another address, name and reverse-path each time. */
+  async stranger(): Promise<void> {
+    this.#strangers += 1;
+    const host = `host-${this.#strangers}.example.com`;
+    const address = `2001:db8:${(this.#strangers >> 16).toString(16)}:${(this.#strangers & 0xffff).toString(16)}::1`;
+    const speaker = this.client({ client: address });
+    try {
+      await speaker.reply();
+      if (this.#contract.options.greet === undefined) await speaker.ask(`EHLO ${host}`);
+      else await this.greet(speaker);
+      await speaker.deliver({ from: `sender-${this.#strangers}@${host}`, to: this.#contract.to });
+      if (!speaker.ended) speaker.send("QUIT");
+    } catch {
+      // Strangers may be sent away
+    } finally {
+      this.leave(speaker);
+    }
+  }
+
   /** Sinks keep every message: that is what they are for. */
   emptySinks(): void {
     for (const companion of this.#companions) {
@@ -176,11 +201,9 @@ export class Ground {
     const told = this.#faults.filter(
       ({ error }) => typeof error !== "object" || error === null || !this.probe.forgiven.has(error),
     );
-    return [...new Set(told.map(({ words }) => words))].map((words) => {
-      const alike = told.filter((fault) => fault.words === words);
-      const during = alike[0]?.during ?? "";
-      const more = alike.length === 1 ? "" : `, and ${alike.length - 1} times more`;
-      return { what: `${during === "" ? "" : `${during}: `}${words}${more}`, mend: "" };
+    return alike(told, ({ words }) => words).map(({ one: { words, during, mend }, count }) => {
+      const more = count === 1 ? "" : `, and ${count - 1} times more`;
+      return { what: `${during === "" ? "" : `${during}: `}${words}${more}`, mend };
     });
   }
 
@@ -220,8 +243,13 @@ export class Ground {
       if (this.#plugins.length > 1 && / is routed to .+ and to /.test(message)) return;
       const whose = hook === undefined || tap === undefined ? message : `the tap ${tap} of ${hook} failed`;
       const words = err === undefined ? message : `${whose}: ${withPlace(err)}`;
-      this.#faults.push({ words, error: err, during: this.during });
+      this.#faults.push({ words, error: err, during: this.during, mend: "" });
     };
-    return { debug() {}, info() {}, warn() {}, error };
+    const warn = ({ plugin, hook, tap }: Fields, message: string): void => {
+      if (plugin === undefined || !this.#plugins.includes(plugin) || !/ answered twice in /.test(message)) return;
+      const words = `the tap ${tap} of ${hook} answered twice`;
+      this.#faults.push({ words, error: undefined, during: this.during, mend: once });
+    };
+    return { debug() {}, info() {}, warn, error };
   }
 }

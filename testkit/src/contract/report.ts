@@ -37,9 +37,27 @@ export class ContractError extends Error {
 
 const indent = (text: string): string => text.replaceAll("\n", "\n    ");
 
+/** Ids of messages and names of files made of them: words of ten characters or more with a digit. */
+const ids = /(?<![\w-])(?=[\w-]*\d)[\w-]{10,}/g;
+
+/** The first of those that say the same but for ids, and how many there are. */
+export function alike<T>(all: readonly T[], textOf: (one: T) => string): { readonly one: T; readonly count: number }[] {
+  const groups = new Map<string, { one: T; count: number }>();
+  for (const one of all) {
+    const key = textOf(one).replace(ids, "*");
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { one, count: 1 });
+    else group.count += 1;
+  }
+  return [...groups.values()];
+}
+
 /** Findings of one check as one. */
 export function checkOf(name: string, findings: readonly Finding[]): ContractCheck {
-  const texts = (pick: (finding: Finding) => string): string => [...new Set(findings.map(pick))].join("\n");
+  const texts = (pick: (finding: Finding) => string): string =>
+    alike(findings.map(pick), (text) => text)
+      .map(({ one }) => one)
+      .join("\n");
   return { name, ok: findings.length === 0, what: texts(({ what }) => what), mend: texts(({ mend }) => mend) };
 }
 

@@ -120,6 +120,7 @@ const fits = ({ to, from, afterOctets }: Entry, about: About): boolean =>
 function readFault(fault: Fault): Entry {
   checkKeys(fault, ["at", "to", "from", "delay", "reply", "drop", "times"], "a fault");
   const { at, to, from, delay = 0, reply, drop, times = Infinity } = fault;
+  if (typeof drop === "object") checkKeys(drop, ["afterOctets"], "drop of a fault");
   const bad = (why: string): never => {
     throw new TypeError(`fault at ${at}: ${why}`);
   };
@@ -131,9 +132,10 @@ function readFault(fault: Fault): Entry {
   if (reply !== undefined && drop !== undefined) bad("it has a reply and drops the connection");
   if (reply === undefined && drop === undefined && delay === 0) bad("it says no reply, drop or delay");
   if (reply !== undefined && at === "TLS") bad("a handshake has no replies: use STARTTLS");
-  const afterOctets = typeof drop === "object" ? drop.afterOctets : undefined;
-  if (afterOctets !== undefined && at !== "BODY") bad("octets are counted at BODY");
-  if (afterOctets !== undefined && !(afterOctets >= 0)) bad(`afterOctets is a count, not ${afterOctets}`);
+  const counts = typeof drop === "object";
+  const afterOctets = counts ? drop.afterOctets : undefined;
+  if (counts && at !== "BODY") bad("octets are counted at BODY");
+  if (counts && !(Number(afterOctets) >= 0)) bad(`afterOctets is a count, not ${afterOctets}`);
   const said = reply === undefined ? undefined : readReply(reply);
   // RFC 5321 §3.1, RFC 7504
   if (said !== undefined && at === "CONNECT" && ![421, 521, 554].includes(said.code))
