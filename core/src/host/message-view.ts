@@ -2,13 +2,13 @@ import type { Field } from "../message/header.ts";
 import { type Message, type StoredMessage, makeField, sameName } from "../message/message.ts";
 import type { BodyTransform } from "../message/rewrite.ts";
 import type { Spool } from "../message/spool.ts";
-import { LF, asciiLower } from "../protocol/octets.ts";
+import { asciiLower } from "../protocol/octets.ts";
 import type { Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
 
 /** The received message as `data` taps see it, with the methods that change it. Later taps see the result. */
 export interface MessageView extends StoredMessage {
-  /** Adds a field on top. Throws a TypeError on a name or value that is no field, and on a line of more than 998 octets. */
+  /** Adds a field on top. Throws a TypeError on a name or value that is no field. Lines of more than 998 octets (RFC 5322 §2.1.1) are its author's to fold. */
   addField(name: string, value: string): void;
   /** Removes every field of that name; but core's own Received stays. */
   removeField(name: string): void;
@@ -57,18 +57,6 @@ export class ReadOnlyMessage implements StoredMessage {
   bytes(): Promise<Uint8Array> {
     return this.#message.bytes();
   }
-}
-
-/** RFC 5322 §2.1.1: a line holds 998 octets. Where to fold, its author knows. */
-const longestLine = 998;
-
-function shortLines(field: Field): Field {
-  for (let from = 0, end = 0; from < field.raw.length; from = end + 1) {
-    end = field.raw.indexOf(LF, from);
-    if (end - 1 - from > longestLine)
-      throw new TypeError(`a line of ${field.name} has more than ${longestLine} octets: fold it`);
-  }
-  return field;
 }
 
 /** Fields by name, and the body: which plugins edited them. */
@@ -145,7 +133,7 @@ class MessageHandle extends Handle implements MessageView {
   }
 
   addField(name: string, value: string): void {
-    const field = shortLines(makeField(name, value));
+    const field = makeField(name, value);
     this.#edit({ kind: "add", field: name, apply: (message) => message.add(field) });
   }
 
@@ -160,7 +148,7 @@ class MessageHandle extends Handle implements MessageView {
   }
 
   replaceField(name: string, value: string): void {
-    const field = shortLines(makeField(name, value));
+    const field = makeField(name, value);
     this.#edit({ kind: "replace", field: name, apply: (message) => message.replace(field) });
   }
 

@@ -304,21 +304,6 @@ describe("fields", () => {
     expect(both.edits).toEqual(["editor: add field X-Own", "editor: remove field X-Own"]);
     expect(both.stored).toBe("\r\ntext\r\n");
   });
-
-  test("a line holds 998 octets", async () => {
-    const long = `${"x".repeat(990)}\r\n ${"y".repeat(997)}`;
-    const fits = await deliver([tap((message) => message.addField("X-Long", long))], ["", "text"]);
-    expect(fits.stored).toBe(`X-Long: ${long}\r\n\r\ntext\r\n`);
-    const edits: ((message: MessageView) => void)[] = [
-      (message) => message.addField("X-Long", `${"x".repeat(991)}`),
-      (message) => message.replaceField("X-Long", `x\r\n ${"y".repeat(998)}`),
-      (message) => message.addField("X-Long", "ä".repeat(496)),
-    ];
-    for (const edit of edits) {
-      const bad = await deliver([tap(edit)], ["", "text"]);
-      expect(bad.log[0]).toMatch(/a line of X-Long has more than 998 octets: fold it$/);
-    }
-  });
 });
 
 test("edits in words", () => {
