@@ -10,27 +10,23 @@ export interface Log {
 }
 
 /** The same log, which cannot fail: what it throws has nowhere to go, and must end no session and not the process. */
-export function steadyLog(log: Log): Log {
-  const say =
-    (level: keyof Log) =>
-    (fields: object, message: string): void => {
-      try {
-        const returned: unknown = log[level](fields, message);
-        if (isThenable(returned)) returned.then(undefined, () => {});
-      } catch {
-        // a stream that is closed, a value that cannot be written
-      }
-    };
-  return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
-}
+export const steadyLog = (log: Log): Log =>
+  onEveryLevel((level, fields, message) => {
+    try {
+      const returned: unknown = log[level](fields, message);
+      if (isThenable(returned)) returned.then(undefined, () => {});
+    } catch {
+      // a stream that is closed, a value that cannot be written
+    }
+  });
 
 /** The log of one plugin: every line names it. */
-export function logOf(plugin: string, log: Log): Log {
-  const say =
-    (level: keyof Log) =>
-    (fields: object, message: string): void =>
-      log[level]({ plugin, ...fields }, message);
-  return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
+export const logOf = (plugin: string, log: Log): Log =>
+  onEveryLevel((level, fields, message) => log[level]({ plugin, ...fields }, message));
+
+function onEveryLevel(say: (level: keyof Log, fields: object, message: string) => void): Log {
+  const at = (level: keyof Log) => (fields: object, message: string) => say(level, fields, message);
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
 /** Time, so that tests control it. */

@@ -94,7 +94,8 @@ export class VocabularyGuard {
         const ask =
           <A extends readonly unknown[], T>(judge: (...args: [...A, Done<T>]) => void) =>
           (...args: [...A, Done<T>]): void => {
-            const answer = args.at(-1) as Done<T>; // cut off here; the types cannot say so
+            // The answer is the last argument and is cut off here; the types cannot say so, of it or of the rest
+            const answer = args.at(-1) as Done<T>;
             unwatch();
             judging += 1;
             judge(...(args.slice(0, -1) as unknown as A), (outcome) => {

@@ -106,7 +106,7 @@ async function writer(
   const where = typeof target === "string" ? target : "a stream";
   const options: OutletOptions = {
     missing: (records) => format(makeRecord(host.clock.now(), "", { type: "dropped", records })),
-    failed: (err) => host.log.error({ plugin: host.name, err }, `debug-log cannot write ${option} to ${where}`),
+    failed: (err) => host.log.error({ err }, `debug-log cannot write ${option} to ${where}`),
   };
   try {
     let fresh = false;

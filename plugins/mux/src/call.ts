@@ -29,7 +29,7 @@ interface Call {
 export async function callHandler(host: Host, table: Table, call: Call): Promise<Refusal | undefined> {
   const { handler, pattern, delivery, session, timeout } = call;
   const controller = new AbortController();
-  const fields = { plugin: host.name, session: session.id, transaction: delivery.id, pattern };
+  const fields = { session: session.id, transaction: delivery.id, pattern };
   const envelope = makeEnvelope(delivery, session, table, controller.signal);
   const first = await new Promise<Result | typeof tooLate>((resolve) => {
     const cancel = host.clock.after(timeout, () => resolve(tooLate));

@@ -101,7 +101,7 @@ function callHandlers(host: Host, table: Table, timeout: number): void {
     const pattern = delivery.recipients[0]?.route.nexthop ?? "";
     const handler = table.handlers.get(pattern);
     if (handler === undefined) {
-      host.log.error({ plugin: host.name }, `transport ${host.name} has no function for ${JSON.stringify(pattern)}`);
+      host.log.error({}, `transport ${host.name} has no function for ${JSON.stringify(pattern)}`);
       return noHandler;
     }
     delivery.stage({

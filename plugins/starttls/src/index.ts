@@ -158,7 +158,7 @@ async function selfSigned(
 ): Promise<{ readonly context: SecureContext }> {
   const { name: listener, serverName } = host.listener;
   host.log.warn(
-    { plugin: host.name, listener },
+    { listener },
     `listener ${listener} has a self-signed certificate: for development only, no client can trust it`,
   );
   const context = await host.shared(JSON.stringify(["self-signed", serverName, minVersion]), () =>

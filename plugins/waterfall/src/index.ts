@@ -101,7 +101,7 @@ async function load(spans: true | "auto", host: Host): Promise<Telemetry | undef
     return await import("@opentelemetry/api");
   } catch (error) {
     if (spans === true) throw noTelemetry(error);
-    host.log.debug({ plugin: host.name }, "waterfall makes no spans: @opentelemetry/api is not installed");
+    host.log.debug({}, "waterfall makes no spans: @opentelemetry/api is not installed");
     return undefined;
   }
 }
@@ -116,8 +116,7 @@ const noTelemetry = (error: unknown): ConfigurationError =>
     },
   ]);
 
-const logTeller = (host: Host, level: keyof Log) => (told: Waterfall) =>
-  host.log[level]({ plugin: host.name, ...told }, inWords(told));
+const logTeller = (host: Host, level: keyof Log) => (told: Waterfall) => host.log[level](told, inWords(told));
 
 /** `waterfall of MJ…: 7 taps took 31.2 ms, most of it queue maildir (28.0 ms)`. */
 function inWords({ session, rows }: Waterfall): string {
@@ -134,7 +133,7 @@ function inWords({ session, rows }: Waterfall): string {
 /** A program's function, or its tracer, harms neither the others nor the session, whatever it does. */
 function attempt(host: Host, tell: () => void | Promise<void>): void {
   const failed = (error: unknown): void =>
-    host.log.error({ plugin: host.name, err: error }, `a waterfall could not be told: ${describeError(error)}`);
+    host.log.error({ err: error }, `a waterfall could not be told: ${describeError(error)}`);
   try {
     Promise.resolve(tell()).catch(failed);
   } catch (error) {

@@ -44,7 +44,7 @@ export async function handOver(
 ): Promise<Refusal | undefined> {
   const { clock } = host;
   const end = clock.now() + endpoint.patience;
-  const fields = { plugin: host.name, session: session.id, transaction: delivery.id, endpoint: endpoint.url.host };
+  const fields = { session: session.id, transaction: delivery.id, endpoint: endpoint.url.host };
   const envelope = makeEnvelope(delivery, session, host.name, clock.now());
   const leave = await endpoint.lane.enter(clock, endpoint.patience);
   if (leave === undefined) {
