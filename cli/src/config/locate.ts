@@ -50,6 +50,8 @@ export const brought: readonly string[] = [
   "webhook",
   "debug-log",
   "waterfall",
+  "limits",
+  "early-talker",
 ];
 
 const conditions = new Set(["node", "import", ...(runsFromSource ? ["@mailhost/source"] : [])]);
