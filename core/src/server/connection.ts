@@ -9,6 +9,8 @@ import { secure } from "./upgrade.ts";
 
 /** Milliseconds a client gets to read the last reply before the socket is destroyed. */
 const lingerMilliseconds = 2000;
+/** Octets that are still taken from it meanwhile: what was on its way, not a flood. */
+const lingerOctets = 1024 * 1024;
 
 /** One TCP stream with the engine that speaks on it. */
 export class Connection implements Wire {
@@ -54,6 +56,11 @@ export class Connection implements Wire {
     const socket = this.#socket;
     // Octets that nobody read would turn the close into a reset, and the last reply would be lost
     socket.off("data", this.#onData);
+    let left = lingerOctets;
+    socket.on("data", ({ length }: Buffer) => {
+      left -= length;
+      if (left < 0) this.destroy();
+    });
     socket.resume();
     socket.end();
     const linger = setTimeout(() => this.destroy(), lingerMilliseconds).unref();

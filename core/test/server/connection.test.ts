@@ -52,6 +52,24 @@ describe("over TCP", () => {
     expect(box.messages).toHaveLength(1);
   });
 
+  test("a client that floods behind its last reply is not listened to for long", async () => {
+    const { port } = await listening({ plugins: [sink()] });
+    const { socket, say, hear } = connect(port);
+    await hear(1);
+    const gone = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.pause(); // so it never sees the end
+    say("QUIT");
+    const piece = Buffer.alloc(65_536, "x");
+    const pieces = 1024;
+    let taken = 0;
+    const pour = (): void => {
+      if (taken < pieces) socket.write(piece, (problem) => void (problem ?? ((taken += 1), pour())));
+    };
+    pour();
+    await gone;
+    expect(taken).toBeLessThan(pieces / 2); // a mebibyte, and what the buffers of two kernels hold
+  });
+
   test("a client that resets in the middle harms nobody", async () => {
     const box = sink();
     const { port, server } = await listening({ plugins: [box] });
