@@ -99,7 +99,7 @@ const rows: Record<string, (peer: Peer) => Promise<string>> = {
 
 const table: string[][] = [["", ...Object.keys(rows)]];
 const starters = [
-  () => startMailhost(["--raise-connections"]),
+  () => startMailhost("mission", ["--raise-connections"]),
   () => startSmtpServer(),
   () => startHaraka(),
   () => startPostfix(),

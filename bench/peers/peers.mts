@@ -69,10 +69,23 @@ async function node(name: string, version: string, script: string, args: string[
   return { name, version, port, pid: child.pid ?? 0, stop: () => ended(child) };
 }
 
+export const startLimit = (): Promise<Peer> => node("limit", "", "serve-limit.mjs", [], []);
+
+/** Debian's smtp-sink; undefined where it is not installed. */
+export async function startSmtpSink(): Promise<Peer | undefined> {
+  if (!existsSync("/usr/sbin/smtp-sink")) return undefined;
+  const port = await freePort();
+  const child = spawn("/usr/sbin/smtp-sink", ["-c", "-u", "nobody", `127.0.0.1:${port}`, "1024"], { stdio: "ignore" });
+  await greeted(port);
+  const version = execFileSync("postconf", ["-h", "-d", "mail_version"], { encoding: "utf8" }).trim();
+  return { name: "smtp-sink", version, port, pid: child.pid ?? 0, stop: () => ended(child) };
+}
+
 const ours = join(import.meta.dirname, "../../core/package.json");
 
-export const startMailhost = (args: string[] = []): Promise<Peer> =>
-  node("mailhost", versionOf(ours), "serve-mailhost.mts", args, ["-C", "@mailhost/source", "--import", "tsx"]);
+/** What `npm run build` made, as users run it. `dress`: bare, mission, trace or maildir. */
+export const startMailhost = (dress: string, args: string[] = []): Promise<Peer> =>
+  node(`mailhost ${dress}`, versionOf(ours), "serve-mailhost.mts", [dress, ...args], ["--import", "tsx"]);
 
 export function startSmtpServer(): Promise<Peer> {
   install();
@@ -95,7 +108,7 @@ export async function startHaraka(): Promise<Peer> {
   mkdirSync(join(folder, "queue"));
   const child = spawn(process.execPath, [join(its, "bin/haraka"), "-c", folder], {
     stdio: "ignore",
-    env: { ...process.env, YES_REALLY_DISCARD: "1" },
+    env: { ...process.env, YES_REALLY_DO_DISCARD: "1" },
   });
   await greeted(port);
   const stop = async () => {

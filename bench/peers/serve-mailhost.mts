@@ -1,7 +1,12 @@
-// mailhost with the mission's plugins and a transport that stores nothing. Says its port to the parent.
-import { definePlugin, mailhost } from "@mailhost/core";
+// mailhost in one of the bench's dresses. Says its port to the parent. argv: the dress, and --raise-connections
+import { mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Plugin, definePlugin, mailhost } from "@mailhost/core";
 import { addressable } from "@mailhost/plugin-addressable";
 import { authPlain } from "@mailhost/plugin-auth-plain";
+import { debugLog } from "@mailhost/plugin-debug-log";
+import { maildir } from "@mailhost/plugin-maildir";
 import { mux } from "@mailhost/plugin-mux";
 import { starttls } from "@mailhost/plugin-starttls";
 
@@ -15,18 +20,52 @@ const nowhere = definePlugin({
   },
 });
 
+/** Accepts everything, with one tap: core and nothing else. */
+const takesAll = definePlugin({
+  name: "takes-all",
+  version: "1.0.0",
+  core: "^1.0.0",
+  apply(host) {
+    host.hooks.rcpt.tap("takes-all", (recipient) => {
+      recipient.permit("local");
+      recipient.routeTo({ transport: "nowhere" });
+    });
+  },
+});
+
+const root = mkdtempSync(join(tmpdir(), "mailhost-bench-"));
+const mission = (transport: string): Plugin[] => [
+  starttls({ selfSigned: true }),
+  authPlain({ verify: () => false }),
+  addressable({ domains: ["example.com"] }),
+  mux({ routes: { "*@example.com": transport } }),
+];
+const dresses: Record<string, () => Plugin[]> = {
+  bare: () => [takesAll(), nowhere()],
+  mission: () => [...mission("nowhere"), nowhere()],
+  trace: () => [...mission("nowhere"), nowhere(), debugLog({ text: join(root, "trace.txt") })],
+  maildir: () => [...mission("maildir"), maildir({ root })],
+};
+
+const dress = dresses[process.argv[2] ?? "mission"];
+if (dress === undefined) throw new Error(`which of ${Object.keys(dresses).join(", ")}?`);
 const many = Number.MAX_SAFE_INTEGER;
+const file = openSync("/dev/null", "w");
+const say = (fields: object, message: string): void =>
+  void writeSync(file, `${JSON.stringify({ time: Date.now(), ...fields, msg: message })}\n`);
 const server = mailhost({
   name: "mx.example.com",
-  limits: process.argv.includes("--raise-connections") ? { connections: many, connectionsPerClient: many } : {},
+  // As the command logs, but to nowhere
+  log: { debug: () => {}, info: say, warn: say, error: say },
+  limits: process.argv.includes("--raise-connections")
+    ? { connections: many, connectionsPerClient: many, transactions: many, commands: many }
+    : {},
   listeners: [{ host: "127.0.0.1", port: 0 }],
-  plugins: [
-    starttls({ selfSigned: true }),
-    authPlain({ verify: () => false }),
-    addressable({ domains: ["example.com"] }),
-    mux({ routes: { "*@example.com": "nowhere" } }),
-    nowhere(),
-  ],
+  plugins: dress(),
 });
 await server.listen();
 process.send?.(server.addresses[0]?.port);
+process.on("disconnect", () => {
+  rmSync(root, { recursive: true, force: true });
+  process.exit(0);
+});

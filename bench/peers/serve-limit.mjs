@@ -1,0 +1,52 @@
+// The least Node can do and still hold the dialogue: canned replies, nothing parsed, nothing kept. A verb is known by
+// its first octet, a body ends where CRLF . CRLF stands. It is a measure, not a server: it believes its clients.
+import { createServer } from "node:net";
+
+const end = Buffer.from("\r\n.\r\n");
+const ok = Buffer.from("250 Ok\r\n");
+const replies = {
+  69: Buffer.from("250-limit\r\n250 PIPELINING\r\n"),
+  68: Buffer.from("354 Go on\r\n"),
+  81: Buffer.from("221 Bye\r\n"),
+};
+const [E, D, Q] = [69, 68, 81];
+
+const server = createServer({ noDelay: true }, (socket) => {
+  let inBody = false;
+  let tail = Buffer.alloc(0); // the last four octets of a body that goes on
+  socket.on("error", () => {});
+  socket.on("data", (chunk) => {
+    const out = [];
+    let at = 0;
+    while (at < chunk.length) {
+      if (inBody) {
+        let found = tail.length > 0 ? Buffer.concat([tail, chunk.subarray(at, at + 4)]).indexOf(end) : -1;
+        found = found >= 0 ? at + found + 5 - tail.length : (found = chunk.indexOf(end, at)) < 0 ? -1 : found + 5;
+        if (found < 0) {
+          tail = chunk.length - at >= 4 ? chunk.subarray(-4) : Buffer.concat([tail, chunk.subarray(at)]).subarray(-4);
+          break;
+        }
+        at = found;
+        inBody = false;
+        out.push(ok);
+        continue;
+      }
+      const verb = chunk[at];
+      const line = chunk.indexOf(10, at);
+      if (line < 0) break;
+      at = line + 1;
+      out.push(verb === E || verb === D || verb === Q ? replies[verb] : ok);
+      if (verb === D) {
+        inBody = true;
+        tail = Buffer.from("\r\n");
+      }
+      if (verb === Q) {
+        socket.end(Buffer.concat(out));
+        return;
+      }
+    }
+    if (out.length > 0) socket.write(out.length === 1 ? out[0] : Buffer.concat(out));
+  });
+  socket.write("220 limit\r\n");
+});
+server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 }, () => process.send(server.address().port));

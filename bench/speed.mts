@@ -1,0 +1,158 @@
+// Server CPU per message, each server beside `limit` in one run: rounds interleaved, medians of the ratios and their spread.
+// npm run bench [-- --quick] [--only mission,limit] [--workload kept] [--json FILE]. Server and generator have a core each.
+// Connection, command and transaction limits are raised, nothing else.
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import * as peers from "./peers/peers.mts";
+import { cpu, family } from "./peers/processes.mts";
+import type { Done, Load } from "./speed/generator.mts";
+
+const raised = ["--raise-connections"];
+const servers: Record<string, () => Promise<peers.Peer | undefined>> = {
+  limit: peers.startLimit,
+  bare: () => peers.startMailhost("bare", raised),
+  mission: () => peers.startMailhost("mission", raised),
+  trace: () => peers.startMailhost("trace", raised),
+  maildir: () => peers.startMailhost("maildir", raised),
+  "smtp-server": peers.startSmtpServer,
+  "smtp-sink": peers.startSmtpSink,
+  Haraka: peers.startHaraka,
+  Postfix: peers.startPostfix,
+};
+
+interface Workload extends Omit<Load, "port"> {
+  /** Servers that are too slow for it, or hold it back by their limits. */
+  readonly without?: readonly string[];
+}
+
+const letter = { messages: 2000, parallel: 20, kept: true, pipelined: false, recipients: 1, octets: 4096, dots: false };
+const workloads: Record<string, Workload> = {
+  "a connection each, 20 parallel": { ...letter, kept: false, messages: 1000 },
+  "a connection each, 400 parallel": { ...letter, kept: false, parallel: 400, messages: 1500, without: ["Postfix"] },
+  kept: letter,
+  pipelined: { ...letter, pipelined: true, without: ["Haraka"] },
+  "25 MB": { ...letter, parallel: 2, messages: 10, octets: 25_000_000, without: ["Postfix"] },
+  "10 MB, every line dot-stuffed": {
+    ...letter,
+    parallel: 2,
+    messages: 10,
+    octets: 10_000_000,
+    dots: true,
+    without: ["Postfix"],
+  },
+  "100 recipients, pipelined": {
+    ...letter,
+    pipelined: true,
+    recipients: 100,
+    parallel: 4,
+    messages: 200,
+    without: ["Haraka", "Postfix"],
+  },
+};
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string" },
+    workload: { type: "string", default: "" },
+    json: { type: "string" },
+  },
+});
+const rounds = Number(values.rounds ?? (values.quick ? 3 : 9));
+const wanted = values.only?.split(",") ?? Object.keys(servers);
+
+const pin = (pid: number, core: string): void => {
+  for (const one of family(pid)) execFileSync("taskset", ["-acp", core, String(one)], { stdio: "ignore" });
+};
+
+const generator = fork(join(import.meta.dirname, "speed/generator.mts"), { execArgv: ["--import", "tsx"] });
+
+const drive = (child: ChildProcess, load: Load): Promise<Done> =>
+  new Promise((resolve, reject) => {
+    child.once("message", (answer) => {
+      const { done, problem } = answer as { done?: Done; problem?: string }; // what the generator sends
+      if (done === undefined) reject(new Error(problem));
+      else resolve(done);
+    });
+    child.send(load);
+  });
+
+interface Figure {
+  /** Server CPU, microseconds a message. */
+  readonly microseconds: number;
+  readonly perSecond: number;
+  /** Part of a core that the server used: below 0.9 it was not the bottleneck. */
+  readonly used: number;
+  readonly median: number;
+  readonly p99: number;
+}
+
+async function measure(peer: peers.Peer, workload: Workload): Promise<Figure> {
+  const before = cpu(peer.pid);
+  const { seconds, median, p99 } = await drive(generator, { ...workload, port: peer.port }).catch(
+    (problem: unknown) => {
+      throw new Error(`${peer.name}: ${String(problem)}`);
+    },
+  );
+  const spent = cpu(peer.pid) - before;
+  return {
+    microseconds: (spent * 1000) / workload.messages,
+    perSecond: workload.messages / seconds,
+    used: spent / 1000 / seconds,
+    median,
+    p99,
+  };
+}
+
+const middle = (numbers: readonly number[], part = 0.5): number =>
+  numbers.toSorted((one, other) => one - other)[Math.min(numbers.length - 1, Math.floor(numbers.length * part))] ?? NaN;
+
+const running: [string, peers.Peer][] = [];
+for (const name of wanted) {
+  const peer = await servers[name]?.();
+  if (peer === undefined) console.error(`${name} is not here`);
+  else running.push([name, peer]);
+}
+for (const [, peer] of running) pin(peer.pid, "0");
+pin(generator.pid ?? 0, "1");
+
+const results: Record<string, Record<string, { ratio: number; low: number; high: number }>> = {};
+try {
+  for (const [title, workload] of Object.entries(workloads)) {
+    if (!title.includes(values.workload)) continue;
+    const here = running.filter(([name]) => workload.without?.includes(name) !== true);
+    const figures = new Map<string, Figure[]>(here.map(([name]) => [name, []]));
+    for (let round = -1; round < rounds; round += 1)
+      for (let turn = 0; turn < here.length; turn += 1) {
+        const [name, peer] = here[(turn + round + 1) % here.length] ?? [];
+        if (name === undefined || peer === undefined) continue;
+        const figure = await measure(peer, workload);
+        if (round >= 0) figures.get(name)?.push(figure); // the first round warms up
+      }
+    console.log(`\n${title}: ${rounds} rounds of ${workload.messages} messages`);
+    const base = figures.get("limit")?.map(({ microseconds }) => microseconds) ?? [];
+    results[title] = {};
+    for (const [name, its] of figures) {
+      const ratios = its.map(({ microseconds }, at) => microseconds / (base[at] ?? NaN));
+      const [ratio, low, high] = [middle(ratios), middle(ratios, 0.1), middle(ratios, 0.9)];
+      results[title][name] = { ratio, low, high };
+      const of = (pick: (figure: Figure) => number): number => middle(its.map(pick));
+      console.log(
+        `  ${name.padEnd(12)} ${of((one) => one.microseconds)
+          .toFixed(0)
+          .padStart(8)} us  x${ratio.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})  ${of((one) => one.perSecond)
+          .toFixed(0)
+          .padStart(
+            6,
+          )}/s  uses ${of((one) => one.used).toFixed(2)}  p50 ${of((one) => one.median).toFixed(1)} ms  p99 ${of((one) => one.p99).toFixed(1)} ms`,
+      );
+    }
+  }
+} finally {
+  generator.disconnect();
+  for (const [, peer] of running) await peer.stop();
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
