@@ -1,0 +1,117 @@
+// Clients of the worst kind. Each ends by itself.
+import { type Socket, connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
+
+export interface Heard {
+  /** Octets of the flood that left this process. */
+  readonly sent: number;
+  /** Codes of the replies, the greeting's first. */
+  readonly codes: readonly string[];
+  /** The server ended the connection. */
+  readonly hungUp: boolean;
+}
+
+/** A connection and what was heard on it. */
+export class Caller {
+  socket: Socket;
+  readonly codes: string[] = [];
+  hungUp = false;
+  #rest = "";
+  #wake = (): void => {};
+
+  constructor(port: number, localAddress = "127.0.0.2") {
+    this.socket = connect({ port, host: "127.0.0.1", localAddress });
+    this.#hear();
+  }
+
+  #hear(): void {
+    const over = (): void => {
+      this.hungUp = true;
+      this.#wake();
+    };
+    this.socket
+      .setNoDelay()
+      .setEncoding("latin1")
+      .on("data", (text: string) => this.#take(text))
+      .on("drain", () => this.#wake())
+      .on("error", over)
+      .on("end", over)
+      .on("close", over);
+  }
+
+  #take(text: string): void {
+    const lines = (this.#rest + text).split("\r\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) if (/^\d{3}(?: |$)/.test(line)) this.codes.push(line.slice(0, 3));
+    this.#wake();
+  }
+
+  /** Waits until that is so, the server has hung up, or so many milliseconds passed. */
+  async until(so: () => boolean, milliseconds = 60_000): Promise<void> {
+    const late = performance.now() + milliseconds;
+    while (!so() && !this.hungUp && performance.now() < late) {
+      const changed = new Promise<void>((resolve) => (this.#wake = resolve));
+      await Promise.race([changed, sleep(Math.max(1, late - performance.now()), undefined, { ref: false })]);
+    }
+  }
+
+  async replies(count: number): Promise<void> {
+    await this.until(() => this.codes.length >= count);
+  }
+
+  async say(line: string): Promise<void> {
+    const before = this.codes.length;
+    this.socket.write(`${line}\r\n`, "latin1");
+    await this.replies(before + 1);
+  }
+
+  /** EHLO, STARTTLS, the handshake. */
+  async secure(): Promise<void> {
+    await this.say("EHLO client.test");
+    await this.say("STARTTLS");
+    const raw = this.socket.removeAllListeners();
+    this.socket = connectTls({ socket: raw, rejectUnauthorized: false });
+    const shaken = new Promise((resolve) => this.socket.once("secureConnect", resolve));
+    this.#hear();
+    await shaken;
+  }
+
+  /** Writes piece after piece, as fast as the server takes them. Stops where it takes none for `patience` milliseconds. */
+  async pour(pieces: Iterable<Uint8Array>, patience = 60_000): Promise<number> {
+    const before = this.socket.bytesWritten;
+    for (const piece of pieces) {
+      if (this.hungUp) break;
+      if (this.socket.write(piece)) continue;
+      await this.until(() => this.socket.writableLength === 0, patience);
+      if (this.socket.writableLength > 0) break;
+    }
+    return this.socket.bytesWritten - before - this.socket.writableLength;
+  }
+
+  leave(): void {
+    this.socket
+      .removeAllListeners()
+      .on("error", () => {})
+      .destroy();
+  }
+}
+
+/** Many connections that were answered `lines`, so many at a time, from so many addresses that no port is missing. */
+export async function crowd(port: number, count: number, lines: readonly string[]): Promise<Caller[]> {
+  const callers: Caller[] = [];
+  while (callers.length < count) {
+    const some = Array.from(
+      { length: Math.min(100, count - callers.length) },
+      (_, at) => new Caller(port, `127.0.2.${1 + ((callers.length + at) % 250)}`),
+    );
+    await Promise.all(
+      some.map(async (caller) => {
+        await caller.replies(1);
+        for (const line of lines) await caller.say(line);
+      }),
+    );
+    callers.push(...some);
+  }
+  return callers;
+}
