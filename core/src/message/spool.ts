@@ -3,13 +3,14 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { joinOctets } from "../protocol/octets.ts";
 import type { MemoryBudget } from "./budget.ts";
+import { giveBack } from "./give-back.ts";
 
 /** Octets handed to the file in one write, and read in one read. */
 const blockOctets = 256 * 1024;
 
 /**
- * Pieces below this are copied together: a client that stuffs dots or sends octet by octet makes pieces of a few
- * octets, and an array for each would take many times what the budget knows of.
+ * Room that pieces are copied into, first and later: a client that stuffs dots or sends octet by octet makes pieces of a
+ * few octets, and an array for each would take many times what the budget knows of.
  */
 const pieceOctets = 1024;
 const gatherOctets = 16 * 1024;
@@ -90,14 +91,18 @@ export class Spool {
   async #writeOut(): Promise<void> {
     try {
       this.#file ??= await openNameless(this.#place.folder);
-      const block = joinOctets(this.#chunks.take());
+      const chunks = this.#chunks.take();
+      const block = joinOctets(chunks);
+      if (chunks.length > 1) free(chunks);
+      const octets = block.length;
       await writeAll(this.#file, block, this.#written);
-      this.#held -= block.length; // what came while it was written stands behind it
-      this.#written += block.length;
+      free([block]);
+      this.#held -= octets; // what came while it was written stands behind it
+      this.#written += octets;
       this.#giveBack();
     } catch (error) {
       this.#error = error instanceof Error ? error : new Error(String(error));
-      this.#chunks.take();
+      free(this.#chunks.take());
       this.#held = 0;
     }
   }
@@ -146,13 +151,15 @@ export class Spool {
     this.#users -= 1;
     if (this.#users > 0) return;
     this.#giveBack();
-    this.#chunks.take();
+    free(this.#chunks.take());
     const file = this.#file;
     this.#file = undefined;
     // The file has no name: what cannot be closed cannot be lost either, and changes no answer
     await file?.close().catch(() => {});
   }
 }
+
+const free = (chunks: readonly Uint8Array[]): void => chunks.forEach(({ buffer }) => giveBack(buffer));
 
 async function openNameless(folder: string): Promise<FileHandle> {
   const path = join(folder, `mailhost-${randomUUID()}`);
@@ -177,7 +184,7 @@ async function writeAll(file: FileHandle, octets: Uint8Array, position: number):
   }
 }
 
-/** Octets in order, small pieces copied together, large ones as they are. */
+/** Octets in order, copied together. */
 class Gathered {
   #chunks: Uint8Array[] = [];
   /** Where small pieces are copied to, and which of its octets stand in no chunk yet. */
@@ -186,18 +193,19 @@ class Gathered {
   #to = 0;
 
   add(octets: Uint8Array): void {
-    if (octets.length >= pieceOctets) {
-      this.#seal();
-      this.#chunks.push(octets);
-      return;
+    for (let at = 0; at < octets.length;) {
+      if (this.#to === this.#buffer.length) this.#grow(octets.length - at);
+      const piece = octets.subarray(at, at + this.#buffer.length - this.#to);
+      this.#buffer.set(piece, this.#to);
+      this.#to += piece.length;
+      at += piece.length;
     }
-    if (this.#to + octets.length > this.#buffer.length) {
-      this.#seal();
-      this.#buffer = new Uint8Array(this.#chunks.length === 0 ? pieceOctets : gatherOctets);
-      this.#from = this.#to = 0;
-    }
-    this.#buffer.set(octets, this.#to);
-    this.#to += octets.length;
+  }
+
+  #grow(wanted: number): void {
+    this.#seal();
+    this.#buffer = new Uint8Array(Math.max(wanted, this.#chunks.length === 0 ? pieceOctets : gatherOctets));
+    this.#from = this.#to = 0;
   }
 
   get all(): readonly Uint8Array[] {

@@ -24,11 +24,12 @@ export class Input {
     return this.#octets.length - this.#at;
   }
 
+  /** Takes octets in, lent until `keep`. */
   push(chunk: Uint8Array): void {
     const waiting = this.length;
     if (waiting === 0) {
       this.clear();
-      this.#octets = chunk;
+      this.#octets = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length); // the slice of a Buffer is no copy
       return;
     }
     // Room grows by doubling: one octet at a time costs no more than all at once
@@ -43,6 +44,15 @@ export class Input {
     this.#room.set(chunk, waiting);
     this.#searched = Math.max(0, this.#searched - this.#at);
     this.#octets = this.#room.subarray(0, waiting + chunk.length);
+    this.#at = 0;
+  }
+
+  /** Copies what still waits of a chunk that was lent. */
+  keep(): void {
+    if (this.length === 0 || this.#octets.buffer === this.#room.buffer) return;
+    this.#room = this.#octets.slice(this.#at);
+    this.#searched = Math.max(0, this.#searched - this.#at);
+    this.#octets = this.#room;
     this.#at = 0;
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { LiveGeneration } from "../host/generation.ts";
+import { giveBack } from "../message/give-back.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Upgrade } from "../protocol/machine.ts";
 import type { Peer } from "../session/connection.ts";
@@ -19,6 +20,8 @@ export class Connection implements Wire {
   readonly #generation: LiveGeneration;
   #socket: Socket;
   #ended = false;
+  /** The kernel took less than was written. */
+  #unsent = false;
 
   constructor(socket: Socket, generation: LiveGeneration, spool: SpoolPlace, over: () => void) {
     this.#raw = socket;
@@ -35,19 +38,29 @@ export class Connection implements Wire {
 
   #attach(socket: Socket): void {
     socket.on("data", this.#onData);
-    socket.on("drain", this.#onDrain);
     socket.on("end", this.#onEnd);
   }
 
-  readonly #onData = (octets: Buffer): void => this.engine.receive(octets);
-  readonly #onDrain = (): void => this.engine.drained();
+  readonly #onData = (octets: Buffer): void => {
+    this.engine.receive(octets);
+    if (octets.length === octets.buffer.byteLength) giveBack(octets.buffer);
+  };
+  readonly #onSent = (): void => {
+    if (!this.#unsent || this.#socket.writableLength > 0) return;
+    this.#unsent = false;
+    this.engine.drained();
+  };
   readonly #onEnd = (): void => {
     if (this.#ended) this.#socket.destroy();
     else this.engine.ended();
   };
 
   write(octets: Uint8Array): boolean {
-    return this.#socket.destroyed || this.#socket.write(octets);
+    const socket = this.#socket;
+    if (socket.destroyed) return true;
+    socket.write(octets, this.#onSent);
+    this.#unsent = socket.writableLength > 0;
+    return !this.#unsent;
   }
 
   end(): void {
@@ -84,7 +97,6 @@ export class Connection implements Wire {
     const raw = this.#raw;
     if (this.#socket !== raw) return this.#failed(new Error("TLS is already there"));
     raw.off("data", this.#onData);
-    raw.off("drain", this.#onDrain);
     raw.off("end", this.#onEnd);
     raw.pause();
     secure(raw, upgrade, this.#generation.timeouts.handshake, (result) => {

@@ -55,7 +55,11 @@ export class Listener {
     this.place = place;
     this.spool = spool;
     this.#count = count;
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
+    this.#server = createServer(
+      // A socket that is paused is read once more at most (P10)
+      { allowHalfOpen: true, pauseOnConnect: false, highWaterMark: 1 },
+      (socket) => this.#accept(socket),
+    );
   }
 
   /** Rejects with the error of `net`. */

@@ -35,7 +35,8 @@ export function secure(
   const timer = setTimeout(() => finish({ error: new Error("TLS handshake took too long") }), milliseconds);
   let socket: TLSSocket;
   try {
-    socket = new TLSSocket(raw, { ...upgrade.options(), isServer: true });
+    const once: TLSSocketOptions & { highWaterMark: number } = { ...upgrade.options(), highWaterMark: 1 }; // read once more in a pause
+    socket = new TLSSocket(raw, { ...once, isServer: true });
   } catch (error) {
     return finish({ error: error instanceof Error ? error : new Error(String(error)) });
   }

@@ -10,6 +10,7 @@ import { Deadline } from "./deadline.ts";
 import { LiveRun } from "./live-run.ts";
 import { Output } from "./output.ts";
 import { closed, nothing, preamble } from "./reading.ts";
+import { Turn } from "./turn.ts";
 import type { Engine, Wire } from "./wire.ts";
 
 /** Octets held while the client waits for us: a disconnect behind them is noticed, no more is read (P10). */
@@ -40,6 +41,9 @@ export class SessionEngine implements Engine {
   readonly #deadline: Deadline;
   readonly #over: () => void;
   #running = false;
+  /** It had its turn: others are heard first. */
+  #resting = false;
+  readonly #turn = new Turn();
   #paused = false;
   #draining = false;
   #ended = false;
@@ -90,6 +94,7 @@ export class SessionEngine implements Engine {
     if (!this.#conversation.greeted && what !== "preamble") note(this.session, { spokeEarly: true });
     this.#input.push(octets);
     this.#resume();
+    this.#input.keep();
   }
 
   drained(): void {
@@ -150,9 +155,10 @@ export class SessionEngine implements Engine {
     this.#running = true;
     try {
       while (this.#mayRead() && this.#readOne());
-      if (this.#draining && this.#idle) this.#conversation.close(replies.shuttingDown);
+      if (this.#draining && this.#idle && !this.#resting) this.#conversation.close(replies.shuttingDown);
       this.#output.flush();
-      if (this.#ended && this.#reading.what !== "nothing" && !this.#output.congested) this.#hangUp("disconnected");
+      const reads = this.#reading.what !== "nothing" && !this.#resting && !this.#output.congested;
+      if (this.#ended && reads) this.#hangUp("disconnected");
     } catch (error) {
       this.#run.log.error({ err: error, session: this.session.id }, "the engine failed");
       this.#conversation.close(replies.internal);
@@ -165,7 +171,19 @@ export class SessionEngine implements Engine {
 
   #mayRead(): boolean {
     const { what } = this.#reading;
-    return what !== "nothing" && what !== "closed" && this.#input.length > 0 && !this.#output.congested;
+    if (what === "nothing" || what === "closed" || this.#input.length === 0 || this.#output.congested) return false;
+    if (this.#turn.over) this.#rest();
+    return !this.#resting;
+  }
+
+  /** A flood of one client is heard a turn at a time, and read no faster: others wait for a turn, never for a flood. */
+  #rest(): void {
+    if (this.#resting) return;
+    this.#resting = true;
+    setImmediate(() => {
+      this.#resting = false;
+      this.#resume();
+    });
   }
 
   get #idle(): boolean {
@@ -184,8 +202,10 @@ export class SessionEngine implements Engine {
       return false;
     }
     this.#firstOctet = false;
+    const waiting = this.#input.length;
     const line = this.#input.line(reading.what === "line" ? reading.step.octets : this.#generation.longestLine);
     if (line === undefined) return false;
+    this.#turn.command(waiting - this.#input.length);
     if (reading.what === "line") this.#conversation.answer(line, reading.step);
     else this.#conversation.command(line);
     return true;
@@ -199,6 +219,8 @@ export class SessionEngine implements Engine {
     const { id: transaction } = intake.transaction;
     if (this.#run.traced) this.#run.trace({ type: "body", octets: octets.slice(0, used), header, transaction });
     this.#input.consume(used);
+    this.#turn.body(used);
+    if (this.#turn.over) this.#rest();
     if (end >= 0) this.#conversation.bodyEnded(intake);
     else if (intake.receiver.full) void this.#waitForSpool(intake);
     return true;
@@ -229,11 +251,11 @@ export class SessionEngine implements Engine {
 
   // -- holding back, keeping time, ending ---------------------------------------------------------
 
-  /** Nothing is read while replies are unsent, and little while somebody judges (P10). */
+  /** Nothing is read while replies are unsent or others have their turn, and little while somebody judges (P10). */
   #holdBack(): void {
     if (this.#reading.what === "closed") return;
     const waits = this.#reading.what === "nothing" && this.#input.length >= lookAheadOctets;
-    const hold = this.#output.congested || waits;
+    const hold = this.#output.congested || this.#resting || waits;
     if (hold === this.#paused) return;
     this.#paused = hold;
     if (hold) this.#wire.pause();

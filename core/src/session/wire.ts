@@ -19,7 +19,7 @@ export interface Engine {
   readonly session: Session;
   /** The client is connected. Everything else follows from what it says. */
   start(): void;
-  /** Octets from the client. The array is the engine's from now on. */
+  /** Octets from the client, lent for the call: what the engine keeps, it copies. */
   receive(octets: Uint8Array): void;
   /** What was written has left. */
   drained(): void;

@@ -26,7 +26,7 @@ async function server(onFailure: "defer" | "ignore" = "defer") {
     const { say, hear, engine } = hold(host);
     say("EHLO client.test", "MAIL FROM:<jane@example.com>");
     for (let count = 0; count < times; count += 1) say("RCPT TO:<joe@example.com>");
-    await hear();
+    await hear(8 + times);
     engine.gone("end");
   };
   const told = (): string[] => log.lines.filter((line) => /is failing|works again/.test(line));

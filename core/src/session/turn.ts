@@ -1,0 +1,48 @@
+/** Commands one client is heard for in one turn of the event loop: a hundred recipients with all that goes with them are answered at once. */
+const mostCommands = 128;
+/** Octets it is heard for: one read. */
+const mostOctets = 64 * 1024;
+
+let turn = 0;
+let counting = false;
+
+/** Numbers the turns of the event loop, one immediate for all who ask. */
+function currentTurn(): number {
+  if (!counting) {
+    counting = true;
+    setImmediate(() => {
+      counting = false;
+      turn += 1;
+    });
+  }
+  return turn;
+}
+
+/** What one client was heard for in this turn. Without an end to it, whoever sends much in one piece keeps all others waiting. */
+export class Turn {
+  #number = -1;
+  #commands = 0;
+  #octets = 0;
+
+  command(octets: number): void {
+    this.body(octets);
+    this.#commands += 1;
+  }
+
+  body(octets: number): void {
+    this.#look();
+    this.#octets += octets;
+  }
+
+  get over(): boolean {
+    this.#look();
+    return this.#commands >= mostCommands || this.#octets >= mostOctets;
+  }
+
+  #look(): void {
+    const number = currentTurn();
+    if (number === this.#number) return;
+    this.#number = number;
+    this.#commands = this.#octets = 0;
+  }
+}
