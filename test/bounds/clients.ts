@@ -97,21 +97,29 @@ export class Caller {
   }
 }
 
-/** Many connections that were answered `lines`, so many at a time, from so many addresses that no port is missing. */
-export async function crowd(port: number, count: number, lines: readonly string[]): Promise<Caller[]> {
-  const callers: Caller[] = [];
-  while (callers.length < count) {
-    const some = Array.from(
-      { length: Math.min(100, count - callers.length) },
-      (_, at) => new Caller(port, `127.0.2.${1 + ((callers.length + at) % 250)}`),
-    );
-    await Promise.all(
-      some.map(async (caller) => {
-        await caller.replies(1);
-        for (const line of lines) await caller.say(line);
-      }),
-    );
-    callers.push(...some);
+/** Calls so often a second, so many times. */
+export async function paced(count: number, rate: number, call: (at: number) => void): Promise<void> {
+  const begun = performance.now();
+  for (let at = 0; at < count; at += 1) {
+    const early = begun + (at * 1000) / rate - performance.now();
+    if (early > 1) await sleep(early);
+    call(at);
   }
-  return callers;
 }
+
+/** So many connections that were answered `lines`, come at that rate, from so many addresses that no port is missing. */
+export async function crowd(port: number, count: number, lines: readonly string[], rate: number): Promise<Caller[]> {
+  const coming: Promise<Caller>[] = [];
+  const come = async (at: number): Promise<Caller> => {
+    const caller = new Caller(port, `127.0.2.${1 + (at % 250)}`);
+    await caller.replies(1);
+    for (const line of lines) await caller.say(line);
+    return caller;
+  };
+  await paced(count, rate, (at) => coming.push(come(at)));
+  return Promise.all(coming);
+}
+
+/** All leave, at that rate. */
+export const disperse = (callers: readonly Caller[], rate: number): Promise<void> =>
+  paced(callers.length, rate, (at) => callers[at]?.leave());

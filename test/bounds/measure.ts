@@ -36,13 +36,16 @@ export class Bench {
     return new Bench(served, probe);
   }
 
-  async measure(workload: Workload, size: Size, times = 1): Promise<Measured> {
+  /** Runs it once, and again until so many milliseconds have passed. */
+  async measure(workload: Workload, size: Size, milliseconds = 0): Promise<Measured> {
     const before = await this.#served.ask("collect");
     await this.#delays();
     this.#served.forgetPeak();
     const resident = this.#served.resident;
     let said = "";
-    for (let time = 0; time < times; time += 1) said = await workload.run(this.#served.port, size);
+    const late = performance.now() + milliseconds;
+    do said = await workload.run(this.#served.port, size);
+    while (performance.now() < late);
     const grown = this.#served.peak - resident;
     const delays = await this.#delays();
     const after = await this.#served.ask("collect");

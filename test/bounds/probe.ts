@@ -17,8 +17,14 @@ export interface Delays {
 const port = Number(process.argv[2]);
 const message = `Subject: probe\r\n\r\n${"a line of text\r\n".repeat(100)}.`;
 const dialogue = [
-  ...["EHLO client.test", "NOOP", "MAIL FROM:<joe@client.test>", "RCPT TO:<jane@example.com>", "DATA", message],
-  ...["NOOP", "RSET", "QUIT"],
+  "EHLO client.test",
+  "NOOP",
+  "MAIL FROM:<joe@client.test>",
+  "RCPT TO:<jane@example.com>",
+  "DATA",
+  message,
+  "RSET",
+  "QUIT",
 ];
 
 let delays: number[] = [];
@@ -30,8 +36,8 @@ const reply = (socket: Socket): Promise<string> =>
     let text = "";
     const over = (error?: unknown): void => {
       socket.off("data", hear).off("error", over).off("close", over);
-      if (error === undefined) resolve(text);
-      else reject(new Error(`closed after ${JSON.stringify(text)}: ${error}`));
+      if (/^\d{3} .*\r\n$/m.test(text)) resolve(text);
+      else reject(new Error(`closed after ${JSON.stringify(text)}`, { cause: error }));
     };
     const hear = (octets: Buffer): void => {
       text += octets.toString("latin1");

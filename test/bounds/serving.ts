@@ -2,6 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** Read from one client while replies to it are unsent: one read. */
+export const mostReadWhileUnsent = 64 * 1024;
+
 export type Question = "how" | "collect";
 
 /** How a server is: octets, but for `lines`, its log lines. */
