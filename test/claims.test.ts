@@ -75,14 +75,14 @@ async function deliver(speaker: Client, message: string): Promise<string> {
 const verbFilled = (verb: string, octets: number): string => `${verb} ${"x".repeat(octets - verb.length - 3)}`;
 
 const experiments: Readonly<Record<string, (number: number) => Promise<Heard>>> = {
-  "command line": async (octets) => {
+  "limits.lineOctets": async (octets) => {
     const speaker = await greeted();
     return {
       within: await ask(speaker, verbFilled("VRFY", octets)),
       beyond: await ask(speaker, verbFilled("VRFY", octets + 1)),
     };
   },
-  "AUTH line": async (octets) => {
+  "limits.authLineOctets": async (octets) => {
     const speaker = await greeted({ plugins: [sink(), janesPassword({ allowInsecure: true })] });
     const answer = async (length: number): Promise<string> => {
       await speaker.ask("AUTH PLAIN");

@@ -1,8 +1,8 @@
 // npm's smtp-server as its documentation starts it, without AUTH, body discarded. argv: the folder it is installed in
 const { createRequire } = require("node:module");
-const { join } = require("node:path");
+const path = require("node:path");
 
-const { SMTPServer } = createRequire(join(process.argv[2], "package.json"))("smtp-server");
+const { SMTPServer } = createRequire(path.join(process.argv[2], "package.json"))("smtp-server");
 
 const server = new SMTPServer({
   authOptional: true,

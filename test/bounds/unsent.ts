@@ -11,6 +11,8 @@ export class UnsentWatch {
     const look = (): void => {
       if (since !== undefined) this.most = Math.max(this.most, socket.bytesRead - since);
       since = socket.writableLength === 0 || socket.destroyed ? undefined : (since ?? socket.bytesRead);
+      // What is read into a paused socket emits nothing
+      if (since !== undefined) setTimeout(look, 5).unref();
     };
     const write = socket.write.bind(socket) as (octets: Uint8Array, done?: () => void) => boolean; // as core calls it
     socket.write = (octets: Uint8Array, done?: unknown) => {
@@ -20,8 +22,5 @@ export class UnsentWatch {
       return room;
     };
     socket.on("drain", look);
-    // What is read into a paused socket emits nothing
-    const timer = setInterval(look, 5).unref();
-    socket.on("close", () => clearInterval(timer));
   }
 }

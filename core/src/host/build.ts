@@ -44,7 +44,7 @@ export async function buildGeneration(
   shared: SharedValues,
 ): Promise<LiveGeneration> {
   const { problems, unreadable } = checkManifests(blueprint);
-  const vocabulary = new Vocabulary(blueprint.limits.messageOctets, { ...services, deadline: blueprint.timeouts.tap });
+  const vocabulary = new Vocabulary(blueprint.limits, { ...services, deadline: blueprint.timeouts.tap });
   const closers: (() => void | Promise<void>)[] = [];
   const applied: Applied[] = [];
   let complete = unreadable.size === 0;

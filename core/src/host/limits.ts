@@ -1,5 +1,9 @@
 /** What one client, or all of them, may take. Counts unless the name says octets. */
 export interface Limits {
+  /** Command line, CRLF included; never less than 512 (RFC 5321 §4.5.3.1.4). Parameters of MAIL and RCPT come on top. */
+  readonly lineOctets: number;
+  /** Line of an AUTH exchange, the command's too, CRLF included (RFC 4954 §4). */
+  readonly authLineOctets: number;
   /** Largest message, 0 for no limit; announced as SIZE (RFC 1870). */
   readonly messageOctets: number;
   /** Per transaction (RFC 5321 §4.5.3.1.8 asks for at least 100). */
@@ -19,6 +23,8 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
+  lineOctets: 512,
+  authLineOctets: 12_288,
   messageOctets: 25 * 1024 * 1024,
   recipients: 1000,
   transactions: 1000,

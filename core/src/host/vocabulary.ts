@@ -6,6 +6,7 @@ import type { Session } from "../protocol/session.ts";
 import { parameterOctets } from "../protocol/syntax.ts";
 import type { Extension, PermitDeclaration, Preamble, RouteDeclaration } from "./extension.ts";
 import type { Health } from "./health.ts";
+import type { Limits } from "./limits.ts";
 import type { Problem } from "./problems.ts";
 import type { Transport } from "./recipient.ts";
 import { type Terms, VocabularyGuard } from "./vocabulary-guard.ts";
@@ -27,12 +28,14 @@ export class Vocabulary {
   readonly problems: Problem[] = [];
   readonly #owners = new Map<string, string>();
   readonly #terms: Terms;
+  readonly #limits: Limits;
 
-  constructor(messageOctets: number, terms: Terms) {
+  constructor(limits: Limits, terms: Terms) {
+    this.#limits = limits;
     this.#terms = terms;
     const own: [string, Keyword][] = [
       ["PIPELINING", () => ""], // RFC 2920
-      ["SIZE", () => String(messageOctets)], // RFC 1870
+      ["SIZE", () => String(limits.messageOctets)], // RFC 1870
       ["8BITMIME", () => ""], // RFC 6152
       ["SMTPUTF8", () => ""], // RFC 6531
       ["ENHANCEDSTATUSCODES", () => ""], // RFC 2034
@@ -100,7 +103,9 @@ export class Vocabulary {
 
   /** Longest line a verb may have, CRLF included (RFC 5321 §4.5.3.1.4). */
   lineOctets(verb: string): number {
-    const base = this.commands.get(verb)?.octets ?? 512;
+    const { lineOctets, authLineOctets } = this.#limits;
+    if (verb === "AUTH") return authLineOctets;
+    const base = Math.max(lineOctets, this.commands.get(verb)?.octets ?? 0);
     if (verb === "MAIL") return base + parameterOctets(this.mailParameters);
     if (verb === "RCPT") return base + parameterOctets(this.rcptParameters);
     return base;

@@ -52,9 +52,6 @@ export const help = (state: State, _topic: string, context: Context): Step =>
 
 export const leave = (): Step => ({ go: "close", reply: replies.bye });
 
-/** RFC 4954 §4: longest line of an exchange, CRLF included. */
-export const authLineOctets = 12288;
-
 export function authenticate(state: In<"ready">, argument: AuthArgument, context: Context): Step {
   if (context.session.identity !== undefined) return on(replies.alreadyAuthenticated, state);
   const mechanism = context.mechanisms.get(argument.mechanism);
@@ -64,13 +61,14 @@ export function authenticate(state: In<"ready">, argument: AuthArgument, context
     return on(context.session.tls === undefined ? replies.authNeedsTls : replies.unknownMechanism, state);
   const initial = argument.initial === undefined ? undefined : decodeInitial(argument.initial);
   if (initial === null) return on(replies.badBase64, state);
-  return exchange(state, mechanism.start(initial, context.session));
+  return exchange(state, mechanism.start(initial, context.session), context.authLineOctets);
 }
 
 /** RFC 4954 §4: `=` alone is an initial response of no octets. */
 const decodeInitial = (text: string): Uint8Array | null => (text === "=" ? new Uint8Array(0) : decodeBase64(text));
 
-function exchange(state: In<"ready">, step: Exchange): Step {
+/** `octets`: longest line of the exchange, CRLF included. */
+function exchange(state: In<"ready">, step: Exchange, octets: number): Step {
   if ("refuse" in step) return on(step.refuse, state);
   if ("credentials" in step) {
     const resume = (identity: { name: string }): Step => ({ go: "on", reply: replies.authenticated, state, identity });
@@ -79,12 +77,12 @@ function exchange(state: In<"ready">, step: Exchange): Step {
   return {
     go: "line",
     reply: { code: 334, text: encodeBase64(step.challenge) },
-    octets: authLineOctets,
+    octets,
     tooLong: replies.authLineTooLong,
     resume: (line) => {
       if (line === "*") return on(replies.authCancelled, state);
       const response = decodeBase64(line);
-      return response === null ? on(replies.badBase64, state) : exchange(state, step.next(response));
+      return response === null ? on(replies.badBase64, state) : exchange(state, step.next(response), octets);
     },
   };
 }

@@ -71,5 +71,5 @@ export const baseCommands: ReadonlyMap<string, Command> = new Map<string, Comman
   ["HELP",  row(anyPhase,         syntax.anything,     nobody,    change.help)],                                      // §4.1.1.8
   ["NOOP", last(anyPhase,         syntax.anything,     nobody,    change.stay(replies.ok))],                          // §4.1.1.9
   ["QUIT", last(anyPhase,         syntax.nothing,      nobody,    change.leave)],                                     // §4.1.1.10
-  ["AUTH", last(["ready"],        syntax.authArgument, nobody,    change.authenticate, change.authLineOctets)],       // RFC 4954 §4
+  ["AUTH", last(["ready"],        syntax.authArgument, nobody,    change.authenticate)],                              // RFC 4954 §4
 ]);

@@ -91,6 +91,8 @@ export interface Context {
   readonly rcptParameters: ParameterTable;
   /** Largest message in octets; 0 for no limit (RFC 1870 §5). */
   readonly messageOctets: number;
+  /** Longest line of an AUTH exchange, CRLF included (RFC 4954 §4). */
+  readonly authLineOctets: number;
   /** Lines of the EHLO reply behind its first. */
   keywords(): readonly string[];
   verbs(): readonly string[];

@@ -13,6 +13,7 @@ export const makeContext = ({ vocabulary, limits }: LiveGeneration, run: LiveRun
   mailParameters: vocabulary.mailParameters,
   rcptParameters: vocabulary.rcptParameters,
   messageOctets: limits.messageOctets,
+  authLineOctets: limits.authLineOctets,
   keywords: () => vocabulary.ehloLines(run.session),
   verbs: () => [...vocabulary.commands.keys()],
   openTransaction: (reversePath, parameters) => new LiveTransaction(newId(run.clock.now()), reversePath, parameters),
