@@ -9,7 +9,7 @@ import * as peers from "./peers/peers.mts";
 import { cpu, family } from "./peers/processes.mts";
 import type { Done, Load } from "./speed/generator.mts";
 
-const raised = ["--raise-connections"];
+const raised = ["--raise-counts"];
 const servers: Record<string, () => Promise<peers.Peer | undefined>> = {
   limit: peers.startLimit,
   bare: () => peers.startMailhost("bare", raised),

@@ -1,4 +1,4 @@
-// mailhost in one of the bench's dresses. Says its port to the parent. argv: the dress, and --raise-connections
+// mailhost in one of the bench's dresses. Says its port to the parent. argv: the dress, and --raise-connections or --raise-counts, which raises those of a session too
 import { mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,9 +57,10 @@ const server = mailhost({
   name: "mx.example.com",
   // As the command logs, but to nowhere
   log: { debug: () => {}, info: say, warn: say, error: say },
-  limits: process.argv.includes("--raise-connections")
-    ? { connections: many, connectionsPerClient: many, transactions: many, commands: many }
-    : {},
+  limits: {
+    ...(process.argv.some((arg) => arg.startsWith("--raise")) ? { connections: many, connectionsPerClient: many } : {}),
+    ...(process.argv.includes("--raise-counts") ? { transactions: many, commands: many } : {}),
+  },
   listeners: [{ host: "127.0.0.1", port: 0 }],
   plugins: dress(),
 });
