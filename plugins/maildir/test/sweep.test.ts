@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { TestClock } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import type { Files } from "../src/files.ts";
+import { maildirOn } from "../src/maildir.ts";
 import { sweep } from "../src/sweep.ts";
 import { uniqueName } from "../src/unique-name.ts";
-import { emptyFolder, filesBelow, serve, storing } from "./server.ts";
+import { Client, emptyFolder, filesBelow, serve, storing } from "./server.ts";
 
 const hours = 60 * 60 * 1000;
 
@@ -85,6 +86,23 @@ test("a server sweeps when it starts, by its own clock", async () => {
   await leave(join(tmp, "left"), 0);
   await serve({ ...storing({ root }), clock: new TestClock(Date.now() + 37 * hours) });
   await expect.poll(() => filesBelow(tmp)).toEqual([]);
+});
+
+test("nobody waits for the sweep: a server listens and delivers while it looks at its first folder", async () => {
+  const root = await emptyFolder();
+  let looked = 0;
+  const files: Files = {
+    ...promises,
+    opendir(path) {
+      if (path !== root) return promises.opendir(path);
+      looked += 1;
+      return new Promise(() => {});
+    },
+  };
+  const client = await new Client(await serve(storing({ root }, maildirOn(files)))).greet();
+  expect(await client.deliver(["jane@example.com"], "Subject: x\r\n\r\ntext")).toMatch(/^250 2\.0\.0/);
+  expect(looked).toBe(1);
+  client.leave();
 });
 
 const denied = (): Promise<never> => Promise.reject(Object.assign(new Error("EACCES"), { code: "EACCES" }));

@@ -1,0 +1,177 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { random } from "../../core/test/laws/form.ts";
+import { Command, type Form, serverFolder } from "../support/command.ts";
+import { RawClient } from "./client.ts";
+import { Ledger } from "./ledger.ts";
+import type { Letter } from "./letters.ts";
+
+const senders = 20;
+
+export interface Campaign {
+  readonly form: Form;
+  readonly kills: number;
+  /** Acknowledged in all, at least. */
+  readonly messages: number;
+  readonly seed: number;
+  readonly report?: (line: string) => void;
+}
+
+export interface Figures {
+  readonly kills: number;
+  /** Of them, while the server was starting. */
+  readonly starting: number;
+  readonly acknowledged: number;
+  readonly copies: number;
+  readonly doubles: number;
+  /** Messages without an answer at a kill that were there all the same. */
+  readonly unacknowledged: number;
+  /** Files that kills left in `tmp`, all together. */
+  readonly leftovers: number;
+  /** Milliseconds from the start of each process to its 220. */
+  readonly restarts: readonly number[];
+  readonly seconds: number;
+  readonly problems: readonly string[];
+}
+
+const configuration = JSON.stringify({
+  name: "mx.example.com",
+  listeners: [{ host: "127.0.0.1", port: 0 }],
+  plugins: [
+    ["addressable", { domains: ["0.example.com", "1.example.com"] }],
+    ["maildir", { root: "mail" }],
+  ],
+  default: { local: "maildir" },
+});
+
+/** Kills a server at random moments amid the work of its clients, and looks after each restart what is there. */
+export async function campaign({ form, kills, messages, seed, report = () => {} }: Campaign): Promise<Figures> {
+  const folder = serverFolder("kills", { "mailhost.config.json": configuration });
+  const ledger = new Ledger(join(folder, "mail"));
+  const crew = Array.from({ length: senders }, (_, at) => new Sender(ledger, seed + at));
+  const pick = random(seed);
+  const restarts: number[] = [];
+  const begun = performance.now();
+  let [starting, leftovers, atWork] = [0, 0, 1];
+  const servers = new Set<Command>();
+  const start = (): Command => {
+    const server = new Command(folder, { form });
+    servers.add(server);
+    void server.ended.then(() => servers.delete(server));
+    return server;
+  };
+  try {
+    for (let kill = 0; kill < kills || ledger.acknowledged < messages; kill += 1) {
+      if (pick(10) === 0) starting += await killStarting(start(), pick(300));
+      const from = performance.now();
+      const server = start();
+      restarts.push(await server.greets(from));
+      ledger.check();
+      if (ledger.problems.length > 0 || crew.some(({ problem }) => problem !== undefined)) break;
+      // So late on average that as many as are missing are acknowledged by the last kill
+      const each = Math.max(0, messages - ledger.acknowledged) / Math.max(1, kills - kill);
+      const rate = Math.max(0.1, ledger.acknowledged / atWork);
+      const loaded = performance.now();
+      const work = crew.map((sender) => sender.work(server.ports[0] ?? 0));
+      await sleep(pick(1000) * 0.002 * Math.min(2000, each / rate));
+      server.kill("SIGKILL");
+      await Promise.all([...work, server.ended]);
+      atWork += performance.now() - loaded;
+      leftovers += ledger.leftovers;
+      ledger.problems.push(...server.complaints);
+      if ((kill + 1) % 10 === 0) report(progress(kill + 1, ledger, restarts, begun));
+    }
+    await settle(start(), ledger, crew);
+  } finally {
+    for (const server of servers) server.kill("SIGKILL");
+    await Promise.all([...servers].map(({ ended }) => ended));
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const { acknowledged, copies, doubles, unacknowledged } = ledger;
+  const problems = [...ledger.problems, ...crew.flatMap(({ problem }) => problem ?? [])];
+  const seconds = (performance.now() - begun) / 1000;
+  return {
+    kills: restarts.length,
+    starting,
+    acknowledged,
+    copies,
+    doubles,
+    unacknowledged,
+    leftovers,
+    restarts,
+    seconds,
+    problems,
+  };
+}
+
+async function killStarting(server: Command, milliseconds: number): Promise<number> {
+  await sleep(milliseconds);
+  server.kill("SIGKILL");
+  await server.ended;
+  return 1;
+}
+
+/** What is still to be handed in is taken, all is there, and nothing that a kill left lies in `tmp`. */
+async function settle(server: Command, ledger: Ledger, crew: readonly Sender[]): Promise<void> {
+  await server.listens();
+  await Promise.all(crew.map((sender) => sender.finish(server.ports[0] ?? 0)));
+  ledger.check();
+  for (let look = 0; ledger.leftovers > 0; look += 1) {
+    if (look > 100) return void ledger.problems.push(`${ledger.leftovers} files stay in tmp`);
+    await sleep(50);
+  }
+}
+
+const progress = (kills: number, ledger: Ledger, restarts: readonly number[], begun: number): string => {
+  const { acknowledged, doubles, problems } = ledger;
+  const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+  const worst = Math.max(...restarts).toFixed(0);
+  return `${seconds} s: ${kills} kills, ${acknowledged} acknowledged, ${doubles} doubles, ${problems.length} problems, worst restart ${worst} ms`;
+};
+
+/** Hands in one letter after the other, each again until it is acknowledged. */
+class Sender {
+  problem: string | undefined;
+  readonly #ledger: Ledger;
+  readonly #pick: (below: number) => number;
+  #letter: Letter | undefined;
+
+  constructor(ledger: Ledger, seed: number) {
+    this.#ledger = ledger;
+    this.#pick = random(seed);
+  }
+
+  /** Until the server is gone. */
+  async work(port: number): Promise<void> {
+    try {
+      while (await this.#session(port, 1 + this.#pick(30)));
+    } catch (error) {
+      this.problem ??= String(error);
+    }
+  }
+
+  /** The one that was not acknowledged. */
+  async finish(port: number): Promise<void> {
+    if (this.#letter !== undefined && !(await this.#session(port, 1))) this.problem ??= "the last server is gone";
+  }
+
+  /** False when the server is gone. */
+  async #session(port: number, letters: number): Promise<boolean> {
+    const client = new RawClient(port);
+    try {
+      if (!(await client.greet())) return false;
+      for (let count = 0; count < letters; count += 1) {
+        const letter = (this.#letter ??= this.#ledger.take());
+        const manner = { pipelined: this.#pick(2) === 0, sends: () => this.#ledger.sends(letter) };
+        if (!(await client.deliver(letter.recipients, letter.text, manner))) return false;
+        this.#ledger.acknowledge(letter);
+        this.#letter = undefined;
+      }
+      await client.quit();
+      return true;
+    } finally {
+      client.leave();
+    }
+  }
+}

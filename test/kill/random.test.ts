@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { campaign } from "./campaign.ts";
+import { restarts } from "./restarts.ts";
+
+// P9 as test/kill.test.ts has it, at moments nobody chose, with the real command. `npm run kills:long` is the whole.
+
+const kills = process.env["CI"] === undefined ? 5 : 20;
+const seed = Number(process.env["KILLS_SEED"] ?? Date.now() % 2 ** 31);
+
+test(`kill -9 at ${kills} random moments loses nothing that was acknowledged`, { timeout: 180_000 }, async () => {
+  const figures = await campaign({ form: "source", kills, messages: 50 * kills, seed });
+  expect(figures.problems, `KILLS_SEED=${seed}`).toEqual([]);
+  expect(figures.acknowledged).toBeGreaterThanOrEqual(50 * kills);
+  expect(figures.copies).toBeGreaterThanOrEqual(figures.acknowledged);
+});
+
+test(
+  "a server over a large store greets and delivers while it sweeps, and sweeps it all",
+  { timeout: 60_000 },
+  async () => {
+    const { deliveries } = await restarts({ form: "source", mailboxes: 200, leftovers: 2000, times: 2 });
+    expect(deliveries).toHaveLength(2);
+  },
+);
