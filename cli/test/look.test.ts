@@ -76,6 +76,18 @@ describe("check", () => {
     expect(code).toBe(78);
   });
 
+  test("an open relay is found behind a plugin that lets strangers wait", async () => {
+    const plugins = [...sound.plugins, ["early-talker", { wait: 2000 }], "./relay.ts"];
+    const cwd = folder({
+      "mailhost.config.json": json({ ...sound, plugins }),
+      "relay.ts": relay('recipient.permit("relay"); recipient.routeTo({ transport: "relay" });'),
+    });
+    const { code, out } = await run(["check"], { cwd });
+    expect(out).not.toContain("could not be probed");
+    expect(out).toContain("and passes it on: plugin relay permits it");
+    expect(code).toBe(78);
+  });
+
   test("taking mail for every domain is a problem unless catchAll is said", async () => {
     const accept = `import { addressable } from "@mailhost/plugin-addressable";
       export default { plugins: [addressable({ ACCEPT }), ["maildir", { root: "./mail" }]], default: { local: "maildir" } };`;

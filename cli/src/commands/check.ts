@@ -1,4 +1,4 @@
-import { type Generation, type Problem, type TraceEvent, isEverybody } from "@mailhost/core";
+import { type Generation, type Problem, isEverybody } from "@mailhost/core";
 import {
   type Configuration,
   type LocatedProblem,
@@ -7,7 +7,7 @@ import {
   readConfiguration,
 } from "../config/configuration.ts";
 import { isConfigurationError } from "../config/problem.ts";
-import { probe } from "../dialogue/probe.ts";
+import { type Watched, probe } from "../dialogue/probe.ts";
 import { watcher, withOurs } from "../dialogue/watcher.ts";
 import { exitCodes } from "../exit.ts";
 import { packageWarnings, uncheckedOptions } from "../manifest/warnings.ts";
@@ -59,7 +59,7 @@ async function findAll(config: string | undefined): Promise<Findings> {
 }
 
 async function lookAt(configuration: Configuration, findings: Findings): Promise<Findings> {
-  const watched: { hear: ((event: TraceEvent) => void) | undefined } = { hear: undefined };
+  const watched: Watched = { hear: undefined };
   const ours = [watcher((event) => watched.hear?.(event))];
   let server;
   try {

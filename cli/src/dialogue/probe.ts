@@ -22,7 +22,7 @@ export interface Probed {
 }
 
 /** Addresses of documentation (RFC 5737, RFC 3849): nobody's networks. */
-const strangers = ["203.0.113.77", "2001:db8::77"];
+const addresses = [(host: number) => `203.0.113.${host}`, (host: number) => `2001:db8:0:${host}::1`];
 
 /** Domains nobody can have (RFC 6761 §6.4), and ways to write them that have fooled servers. */
 const recipients = (serverName: string): string[] => [
@@ -37,40 +37,59 @@ const recipients = (serverName: string): string[] => [
   "probe%other-probe.invalid@relay-probe.invalid",
 ];
 
-const patience = 10_000;
+/** Longer than a tap of `connect` may take, unless told otherwise. */
+const patience = 35_000;
 
-/** Plays strangers who hand in mail for domains nobody named, in memory. `watched` gives the events of the one dialogue that is under way. */
-export async function probe(
-  server: Mailhost,
-  listener: string,
-  serverName: string,
-  watched: { hear: ((event: TraceEvent) => void) | undefined },
-): Promise<Probed> {
+/** A client whom nobody knows: each has an address of its own, so that none is refused for what another does. */
+interface Stranger {
+  readonly client: string;
+  readonly reversePath: string;
+  readonly tls: boolean;
+}
+
+const strangersTo = (serverName: string): Stranger[] =>
+  addresses.flatMap((address) =>
+    ["", "stranger@sender-probe.invalid", `postmaster@${serverName}`].flatMap((reversePath, at) =>
+      [true, false].map((tls) => ({ client: address(77 + 2 * at + (tls ? 0 : 1)), reversePath, tls })),
+    ),
+  );
+
+/** Hears the events of the probes under way. */
+export interface Watched {
+  hear: ((event: TraceEvent) => void) | undefined;
+}
+
+/** Plays strangers who hand in mail for domains nobody named, in memory, all at once: a server may let each of them wait. */
+export async function probe(server: Mailhost, listener: string, serverName: string, watched: Watched): Promise<Probed> {
+  const ears = new Map<string, (event: TraceEvent) => void>();
+  watched.hear = (event) => ears.get(event.session.client.address)?.(event);
   const accepted: Accepted[] = [];
-  const deferred: string[] = [];
+  const deferred = new Set<string>();
+  const troubles: string[] = [];
+  const one = async (stranger: Stranger): Promise<void> => {
+    try {
+      const result = await probeOnce(server, listener, serverName, stranger, ears);
+      accepted.push(...result.accepted);
+      for (const recipient of result.deferred) deferred.add(recipient);
+    } catch (error) {
+      if (!(error instanceof RunTimeError)) throw error;
+      troubles.push(error.message);
+    }
+  };
   try {
-    for (const client of strangers)
-      for (const reversePath of ["", "stranger@sender-probe.invalid", `postmaster@${serverName}`])
-        for (const tls of [true, false]) {
-          const result = await probeOnce(server, listener, serverName, { client, reversePath, tls }, watched);
-          accepted.push(...result.accepted);
-          deferred.push(...result.deferred);
-        }
-  } catch (error) {
-    if (!(error instanceof RunTimeError)) throw error;
-    return { accepted, deferred, trouble: error.message };
+    await Promise.all(strangersTo(serverName).map(one));
   } finally {
     watched.hear = undefined;
   }
-  return { accepted, deferred: [...new Set(deferred)], trouble: undefined };
+  return { accepted, deferred: [...deferred], trouble: troubles[0] };
 }
 
 async function probeOnce(
   server: Mailhost,
   listener: string,
   serverName: string,
-  stranger: { client: string; reversePath: string; tls: boolean },
-  watched: { hear: ((event: TraceEvent) => void) | undefined },
+  stranger: Stranger,
+  ears: Map<string, (event: TraceEvent) => void>,
 ): Promise<Pick<Probed, "accepted" | "deferred">> {
   const peer = { client: { address: stranger.client, port: 40_000 }, local: { address: "192.0.2.25", port: 25 } };
   const accepted: Accepted[] = [];
@@ -78,12 +97,12 @@ async function probeOnce(
   let permits = new Map<string, Set<string>>();
   let kind: TransportKind = "local";
   const transports = server.generations.find((one) => one.listener.name === listener)?.vocabulary.transports;
-  watched.hear = (event) => {
+  ears.set(stranger.client, (event) => {
     if (event.type === "route") kind = transports?.get(event.transport)?.kind ?? "local";
     if (event.type !== "tap" || event.hook !== "rcpt") return;
     for (const edit of event.edits)
       if (edit.kind === "permit") permits.set(edit.as, (permits.get(edit.as) ?? new Set()).add(event.plugin));
-  };
+  });
   const { client, hangUp } = talkTo(server, { listener, peer }, { patience });
   try {
     await greet(client, "stranger.invalid", stranger.tls);
