@@ -30,9 +30,9 @@ export class Ledger {
     this.#root = root;
   }
 
-  /** A new letter. */
-  take(): Letter {
-    const one = letter(this.#next);
+  /** A new letter, of so many lines if that is said. */
+  take(lines?: number): Letter {
+    const one = letter(this.#next, lines);
     this.#next += 1;
     this.#open.set(one.number, { letter: one, sent: 0, acknowledged: false, copies: new Map() });
     return one;
@@ -50,22 +50,25 @@ export class Ledger {
   }
 
   /**
-   * Nobody hands in meanwhile. Whatever a reader may see is whole; what was acknowledged is there for each recipient;
-   * a double is there only for a time it was sent without an answer. What was seen is removed, so that folders stay small.
+   * Whatever a reader may see is whole; what was acknowledged before this look is there for each recipient; a double is
+   * there only for a time it was sent without an answer. What was seen is removed, so that folders stay small.
    */
   check(): void {
+    const due = [...this.#open.values()].filter(({ acknowledged }) => acknowledged);
     for (const box of boxes) for (const path of this.files(box, "new")) this.#see(box, path);
-    for (const [number, { letter, sent, acknowledged, copies }] of this.#open) {
+    for (const { letter, sent, copies } of this.#open.values())
+      for (const [box, count] of copies)
+        if (count > sent)
+          this.problems.push(`message ${letter.number} for ${box} was sent ${sent} times and stored ${count} times`);
+    for (const { letter, copies } of due) {
       for (const box of letter.recipients) {
         const count = copies.get(box) ?? 0;
-        if (acknowledged && count === 0) this.problems.push(`acknowledged message ${number} for ${box} is lost`);
-        if (count > sent)
-          this.problems.push(`message ${number} for ${box} was sent ${sent} times, stored ${count} times`);
-        if (acknowledged) this.doubles += Math.max(0, count - 1);
+        if (count === 0) this.problems.push(`acknowledged message ${letter.number} for ${box} is lost`);
+        this.doubles += Math.max(0, count - 1);
       }
-      if (acknowledged) this.#open.delete(number);
-      else if (copies.size > 0) this.unacknowledged += 1;
+      this.#open.delete(letter.number);
     }
+    for (const { copies } of this.#open.values()) if (copies.size > 0) this.unacknowledged += 1;
   }
 
   #see(box: string, path: string): void {
