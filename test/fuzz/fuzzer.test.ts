@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { Fuzzer } from "./fuzzer.ts";
+import { type Pieces, read, written } from "./input.ts";
+import type { Target } from "./target.ts";
+
+// Whoever looks for faults is tried on faults that were put there.
+
+async function findings(run: (text: string) => number | Promise<number>, corpus: readonly Pieces[]) {
+  const target: Target = {
+    tokens: [".", "\n"],
+    most: 200,
+    run: async (pieces) => run(pieces.join("")),
+    close: () => Promise.resolve(),
+  };
+  const fuzzer = new Fuzzer(target, { seed: 1, milliseconds: 500, corpus, about() {} });
+  try {
+    return (await fuzzer.run()).findings;
+  } finally {
+    fuzzer.close();
+  }
+}
+
+describe("what is found, and made as small as can be", () => {
+  test("a law that is broken", async () => {
+    const found = await findings(
+      (text) => {
+        if (text.includes("\n.\n")) throw new Error("the body ends here");
+        return 0;
+      },
+      [["Subject: x\r\n", "\r\ntext\r\n.\r\n"]],
+    );
+    expect(found).toEqual([{ what: "the body ends here", input: '["\\n.\\n"]' }]);
+  });
+
+  test("a rejection that nobody handles", async () => {
+    const found = await findings(
+      (text) => {
+        if (text.includes("QUIT")) void Promise.reject(new Error("too late"));
+        return new Promise((resolve) => setImmediate(() => resolve(0)));
+      },
+      [["EHLO a\r\nQUIT\r\n"]],
+    );
+    expect(found).toEqual([{ what: "nobody handled: Error: too late", input: '["QUIT"]' }]);
+  });
+
+  test("a stall, unless it is a single one", async () => {
+    let once = 0;
+    const always = await findings((text) => (text.includes("x") ? 101 : 0), [["axa"]]);
+    expect(always).toEqual([{ what: "a stall of more than 100 ms, four times of four", input: '["x"]' }]);
+    expect(await findings(() => ((once += 1) === 1 ? 101 : 0), [["a"]])).toEqual([]);
+  });
+});
+
+test("an input is written as it is read", () => {
+  const pieces = ["NOOP\r\n".repeat(300), `x${"y".repeat(13_000)}\0\xff`, "", "~wait"];
+  expect(written(pieces)).toBe('[[["NOOP\\r\\n",300]],["x",["y",13000],"\\u0000ÿ"],"","~wait"]');
+  expect(read(written(pieces))).toEqual(pieces);
+});

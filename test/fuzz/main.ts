@@ -1,0 +1,49 @@
+// npm run fuzz. Arguments: the seconds in all (600), then the targets (all); --seed=number; --keep writes the corpus anew.
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { bundled } from "./bundle.ts";
+import type { Outcome } from "./fuzzer.ts";
+import { watched } from "./watch.ts";
+import type { TargetName } from "./worker.ts";
+
+/** What part of the time each gets: dialogues go through everything. */
+const shares: Readonly<Record<TargetName, number>> = { grammar: 0.25, framing: 0.15, dialogue: 0.6 };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: "string" }, keep: { type: "boolean", default: false } },
+});
+const seconds = Number(positionals[0] ?? 600);
+const seed = Number(values.seed ?? Date.now() % 2 ** 31);
+const isTarget = (name: string): name is TargetName => Object.hasOwn(shares, name);
+const wanted = positionals.slice(1).filter(isTarget);
+const targets = wanted.length > 0 ? wanted : Object.keys(shares).filter(isTarget);
+const folder = join(import.meta.dirname, "corpus");
+
+function report(target: TargetName, outcome: Outcome): void {
+  const { runs, seconds: took, fresh, longest, findings, reached } = outcome;
+  const each = Math.round(runs / took);
+  console.log(
+    `${target}: ${runs} runs in ${took.toFixed(0)} s, ${each} a second; ${fresh} inputs new; longest step ${longest.toFixed(1)} ms`,
+  );
+  for (const room of ["protocol", "session", "message", "host"]) {
+    const files = reached.filter(({ path }) => path.includes(`core/src/${room}/`));
+    const sum = (of: "taken" | "branches"): number => files.reduce((all, file) => all + file[of], 0);
+    if (sum("taken") > 0) console.log(`  core/src/${room}: ${sum("taken")} of ${sum("branches")} branches`);
+  }
+  for (const { what, input } of findings) console.error(`  FOUND ${what}\n    ${input}`);
+}
+
+console.log(`seed ${seed}`);
+const { file, remove } = await bundled("worker.ts");
+try {
+  const all = targets.reduce((sum, target) => sum + shares[target], 0);
+  for (const target of targets) {
+    const milliseconds = (seconds * 1000 * shares[target]) / all;
+    const outcome = await watched(file, { target, folder, seed, milliseconds, keep: values.keep });
+    report(target, outcome);
+    if (outcome.findings.length > 0) process.exitCode = 1;
+  }
+} finally {
+  remove();
+}

@@ -1,0 +1,128 @@
+import { readReplies } from "../../../core/test/laws/replies.ts";
+import { replies, replyLines } from "@mailhost/core";
+import { speech } from "../../../core/test/laws/speech.ts";
+import type { Pieces } from "../input.ts";
+import type { Target } from "../target.ts";
+import { Follower, type Followed } from "./follow.ts";
+import { type House, type HouseName, house } from "./house.ts";
+import { dialogueTokens, houseNames } from "./tokens.ts";
+import { FuzzWire } from "./wire.ts";
+
+type Event = (wire: FuzzWire, house: House) => void | Promise<void>;
+
+/** What pieces do that are no octets. */
+const happens: ReadonlyMap<string, Event> = new Map<string, Event>([
+  ["~wait", (wire) => wire.settle()],
+  ["~later", (wire, { clock }) => wire.settle().then(() => wire.call(() => clock.advance(301_000)))], // nobody judges so long
+  ["~deaf", (wire) => void (wire.deaf = true)],
+  ["~reads", (wire) => wire.hears()],
+  ["~end", (wire) => wire.call(() => wire.engine.ended())],
+  ["~gone", (wire) => wire.call(() => wire.engine.gone("hung up"))],
+  ["~drain", (wire) => wire.call(() => wire.engine.drain())],
+  ["~stop", (wire) => wire.call(() => wire.engine.stop())],
+]);
+
+const wordsOf = (text: string): string[] => text.split(/[^A-Za-z0-9]+/).filter((word) => word.length > 4);
+
+/** Every word a server has to say, of core's table and of what an ordinary dialogue brings. */
+async function vocabulary(houses: Iterable<House>): Promise<ReadonlySet<string>> {
+  const heard = Object.values(replies).flatMap((reply) => replyLines(reply));
+  for (const each of houses)
+    for (const said of Object.values(speech)) {
+      const wire = new FuzzWire(each.server);
+      for (const text of ["EHLO client.test\r\n", "STARTTLS\r\n", "EHLO client.test\r\n", ...said]) {
+        wire.send(text);
+        await wire.settle();
+      }
+      heard.push(wire.said);
+      wire.engine.gone("it said enough");
+    }
+  return new Set(heard.flatMap(wordsOf));
+}
+
+class Dialogues implements Target {
+  readonly tokens = dialogueTokens;
+  readonly most = 150_000;
+  readonly #houses: ReadonlyMap<string, House>;
+  readonly #words: ReadonlySet<string>;
+
+  constructor(houses: ReadonlyMap<string, House>, words: ReadonlySet<string>) {
+    this.#houses = houses;
+    this.#words = words;
+  }
+
+  async run(pieces: Pieces): Promise<number> {
+    const named = this.#houses.get(pieces[0] ?? "");
+    const held = named ?? this.#houses.get("~transfer");
+    if (held === undefined) throw new Error("there is no house");
+    held.messages.length = held.complaints.length = 0;
+    const timers = held.clock.waiting;
+    const wire = new FuzzWire(held.server);
+    try {
+      await this.#hold(held, wire, named === undefined ? pieces : pieces.slice(1));
+    } finally {
+      wire.engine.gone("the law is over");
+    }
+    await wire.settle();
+    if (!wire.over) throw new Error("the client is gone and the session is not over");
+    if (held.clock.waiting !== timers) throw new Error(`${held.clock.waiting - timers} timers are left behind`);
+    if (held.complaints.length > 0) throw new Error(`the log complains: ${held.complaints.join("; ")}`);
+    return wire.longest;
+  }
+
+  async #hold(held: House, wire: FuzzWire, pieces: Pieces): Promise<void> {
+    let left = false;
+    for (const piece of pieces) {
+      const event = happens.get(piece);
+      left ||= piece === "~gone" || piece === "~end";
+      if (event === undefined) {
+        if (!left) wire.send(piece); // who has hung up says nothing
+      } else await event(wire, held);
+    }
+    if (wire.deaf) wire.hears();
+    await wire.settle();
+    const stands = this.#check(held, wire);
+    if (left) return;
+    if (!wire.ended) await this.#mustAnswer(held, wire, stands);
+    else if (stands.state.phase !== "closed" && !stands.shakesHands) throw new Error("hung up without a last word");
+  }
+
+  #check({ messages, rules }: House, wire: FuzzWire): Followed {
+    if (wire.ended && !wire.said.endsWith("\r\n") && wire.said !== "") throw new Error("half a reply");
+    const stands = new Follower(wire.sent, readReplies(wire.said), rules).follow();
+    for (const word of wordsOf(wire.said))
+      if (!this.#words.has(word) && wire.sent.includes(word)) throw new Error(`${word} is echoed`);
+    const { accepted } = stands;
+    if (messages.length < accepted.length)
+      throw new Error(`${accepted.length} of ${messages.length} messages were acknowledged`);
+    for (const [index, content] of accepted.entries())
+      if (!(messages[index]?.text ?? "").endsWith(content)) throw new Error(`message ${index} is not what was sent`);
+    return stands;
+  }
+
+  /** Whatever was said, the session is over or can be talked to. */
+  async #mustAnswer(held: House, wire: FuzzWire, { awaits, rest }: Followed): Promise<void> {
+    if (awaits === "nothing") throw new Error("the last word was said and the connection stands");
+    if (awaits === "body") wire.send("\r\n.\r\n");
+    else if (rest !== "") wire.send("\r\n");
+    if (awaits === "answer" && rest === "") wire.send("*\r\n");
+    await wire.settle();
+    const before = wire.said.length;
+    if (!wire.ended) wire.send("NOOP\r\n");
+    await wire.settle();
+    const then = this.#check(held, wire);
+    if (!wire.ended && then.rest !== "") throw new Error(`not everything is answered: ${JSON.stringify(then.rest)}`);
+    const heard = wire.said.slice(before);
+    if (!wire.ended && !heard.startsWith("250 ")) throw new Error(`NOOP is answered ${JSON.stringify(heard)}`);
+  }
+
+  async close(): Promise<void> {
+    for (const { server } of this.#houses.values()) await server.close();
+  }
+}
+
+export async function dialogue(): Promise<Target> {
+  const houses = new Map<HouseName, House>();
+  for (const name of houseNames) houses.set(name, await house(name));
+  return new Dialogues(houses, await vocabulary(houses.values()));
+}
