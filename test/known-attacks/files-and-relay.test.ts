@@ -198,6 +198,98 @@ describe("percent, bang, source route, quoted `@`: relay tricks", () => {
   });
 });
 
+describe("look-alike and trailing-dot domains", () => {
+  const ours = ["example.com", "bücher.example"];
+
+  const alike = [
+    // Another letter: as Unicode, as A-label, in capitals
+    "ex\u0430mple.com",
+    "xn--exmple-4nf.com",
+    "XN--EXMPLE-4NF.COM",
+    "exampıe.com",
+    "examp1e.com",
+    "exa\u0301mple.com",
+    "EXAMPLƎ.com",
+    "bucher.example",
+    "buecher.example",
+    "xn--bcher-kva.example.elsewhere.test",
+    "xn--example.com",
+    "xn--.com",
+    // Dots before, behind and of other scripts
+    "example.com.",
+    "example.com..",
+    ".example.com",
+    "example..com",
+    "example.com\u3002",
+    "example.com\uff0e",
+    "\uff61example.com",
+    "example.com\u3002elsewhere.test",
+    "example.com\uff0eelsewhere.test",
+    "elsewhere.test.example.com",
+    "sub\u3002example.com",
+    "example\u2024com",
+    "example\u2025com",
+    "a\u2488example.com",
+    // What becomes a slash, an at, a percent, a colon once it is normalised (HostSplit)
+    "elsewhere.test\u2100.example.com",
+    "elsewhere.test\uff0fexample.com",
+    "elsewhere.test\uff20example.com",
+    "elsewhere.test\ufe6bexample.com",
+    "elsewhere.test\uff05example.com",
+    "example.com\uff0felsewhere.test",
+    "example.com\uff1f.elsewhere.test",
+    "example.com\uff03.elsewhere.test",
+    "example.com\uff1a25",
+    "example.com:25",
+    "example.com%2eelsewhere.test",
+    "example.com\\elsewhere.test",
+    // Joiners, marks and invisible letters that are not simply dropped
+    "exam\u200dple.com",
+    "exam\u034fple.com.elsewhere.test",
+    "example.com\u202emoc.test",
+    // Numbers that some read as an address
+    "[127.0.0.1]",
+    "[IPv6:::1]",
+    "0x7f.1",
+    "①27.0.0.1",
+    "127.0.0.1",
+    "2130706433",
+    "localhost",
+  ];
+
+  const judges = (): (() => Plugin[])[] => [
+    () => [addressable({ domains: ours, relay: { identities: true } })],
+    () => [addressable({ addresses: ["victim@example.com", "victim@bücher.example"] })],
+    () => [mux({ routes: { "*@example.com": "outbox", "*@bücher.example": "outbox", "*@*": "outbox" } })],
+  ];
+
+  test("none is ours: a stranger's mail for it is neither stored nor passed on", async () => {
+    for (const judge of judges())
+      for (const kind of ["local", "relay"] as const) {
+        const out = outbox();
+        const box = sink({ everything: false });
+        const recipients = alike.map((domain) => `victim@${domain}`);
+        const more = { default: { [kind]: kind === "local" ? "sink" : "outbox" }, name: "mx.example.com" };
+        const replies = await tell([...judge(), out, box], recipients, more);
+        for (const [at, reply] of replies.entries())
+          expect(reply, recipients[at]).toMatch(/^550 5\.7\.1|^550 5\.1\.1|^501 5\.1\.3/);
+        expect([out.sent, box.messages]).toEqual([[], []]);
+      }
+  });
+
+  test("the control: ours in every spelling that IDNA takes for the same is ours, in one form", async () => {
+    const spelled = ["Example.COM", "ｅｘａｍｐｌｅ．ｃｏｍ", "example。com", "exam\u00adple.com", "BÜCHER.example"];
+    const decomposed = ["bu\u0308cher.example", "XN--BCHER-KVA.EXAMPLE"];
+    const box = sink({ everything: false });
+    const recipients = [...spelled, ...decomposed].map((domain) => `jane@${domain}`);
+    const plugins = [addressable({ domains: ours }), box];
+    for (const reply of await tell(plugins, recipients, { default: { local: "sink" } })) expect(reply).toMatch(/^250 /);
+    expect(new Set(box.messages.flatMap((message) => message.recipients))).toEqual(
+      new Set(["jane@example.com", "jane@xn--bcher-kva.example"]),
+    );
+  });
+});
+
 describe("the default without `addressable` is refuse all, never accept all", () => {
   test("a transport alone takes nothing", () =>
     transcript(

@@ -2,7 +2,7 @@ import { debugLog } from "@mailhost/plugin-debug-log";
 import { mux } from "@mailhost/plugin-mux";
 import { client, sink, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
-import { Memory, ehlo, janesPassword, quietLog } from "../support/dialogue.ts";
+import { Memory, ehlo, emptyChallenge, janesPassword, quietLog } from "../support/dialogue.ts";
 import { SocketClient, listen } from "../support/socket.ts";
 
 // What was seen by running other servers, and what crosses over from other protocols.
@@ -139,6 +139,85 @@ test("the final dot and the next command in one segment", async () => {
     ["b@example.net", "two\r\n"],
   ]);
   expect(box.messages).toHaveLength(6);
+});
+
+describe("pipelining where none is allowed (RFC 2920 section 3.1)", () => {
+  test("behind EHLO and HELO: answered in order, as devices and scripts need it", () =>
+    transcript(
+      taking,
+      String.raw`
+      S: 220 *
+      R: HELO printer\r\nMAIL FROM:<scan@example.com>\r\nNOOP\r\n
+      S: 250 *
+      S: 250 2.1.0 *
+      S: 250 *
+    `,
+    ));
+
+  test("behind DATA: the body, or nobody's once DATA was refused and errors are too many", async () => {
+    const box = sink();
+    const refuses = sink({ everything: false });
+    const body = "DATA\\r\\nSubject: x\\r\\n\\r\\nVRFY jane\\r\\nMAIL FROM:<evil@example.net>\\r\\n.\\r\\n";
+    await transcript(
+      () => ({ plugins: [box], log: quietLog }),
+      `
+      S: 220 *
+      R: HELO client.test\\r\\nMAIL FROM:<joe@example.net>\\r\\nRCPT TO:<jane@example.com>\\r\\n${body}
+      S: 250 *
+      S: 250 2.1.0 *
+      S: 250 2.1.5 *
+      S: 354 *
+      S: 250 2.0.0 *
+    `,
+    );
+    expect(box.messages.map(({ text }) => text.includes("MAIL FROM:<evil@example.net>"))).toEqual([true, true, true]);
+    await transcript(
+      () => ({ plugins: [refuses], log: quietLog }),
+      `
+      S: 220 *
+      R: HELO client.test\\r\\nMAIL FROM:<joe@example.net>\\r\\nRCPT TO:<jane@example.com>\\r\\n${body}
+      S: 250 *
+      S: 250 2.1.0 *
+      S: 550 5.7.1 *
+      S: 554 5.5.1 *
+      S: 500 5.5.1 *
+      S: 500 5.5.1 *
+      S: 252 *
+      S: 503 5.5.1 Transaction already open
+      S: 500 5.5.1 *
+      R: ${"a line of the body\\r\\n".repeat(10)}
+      S: 500 5.5.1 *
+      S: 421 4.7.0 *
+      S: <close>
+    `,
+    );
+    expect(refuses.messages).toEqual([]);
+  });
+
+  test("behind AUTH: the answer to its challenge, whatever it looks like", () =>
+    transcript(
+      () => ({ plugins: [janesPassword({ allowInsecure: true }), sink()], log: quietLog }),
+      String.raw`
+      S: 220 *
+      R: HELO client.test\r\nAUTH PLAIN\r\nMAIL FROM:<joe@example.net>\r\nRCPT TO:<jane@example.com>\r\n
+      S: 250 *
+      ${`S: ${emptyChallenge}`}
+      S: 501 5.5.2 *
+      S: 503 5.5.1 *
+    `,
+    ));
+
+  test("behind QUIT: nobody's", () =>
+    transcript(
+      taking,
+      String.raw`
+      S: 220 *
+      R: HELO client.test\r\nQUIT\r\nMAIL FROM:<joe@example.net>\r\n
+      S: 250 *
+      S: 221 *
+      S: <close>
+    `,
+    ));
 });
 
 describe("an HTTP POST run as a dialogue (ALPACA, cross-protocol POST)", () => {
