@@ -12,9 +12,24 @@ const lineEnds = ["\r\n", "\n", "\r", "\r\r\n", "\n\r", "\r\n\r"];
 /** What servers took for the end (VU#302671 and what followed), and what none should; none holds CRLF . CRLF. */
 const variants = [
   ...lineEnds.flatMap((before) => lineEnds.map((behind) => `${before}.${behind}`)),
-  ...["\r\n\0.\r\n", "\r\n.\0\r\n", "\r\n.\r\0\n", "\r\0\n.\r\n", "\n\n.\r\n", "\r\n.\n\r\n", "\r\n.\r\r\n"],
-  ...["\r\n .\r\n", "\r\n. \r\n", "\r\n.\t\r\n", "\v.\v", "\f.\f", "\x85.\x85", "\xe2\x80\xa8.\xe2\x80\xa8"],
-  ...["\r\n..\r\n", "\\r\\n.\\r\\n", "%0d%0a.%0d%0a", "=0D=0A.=0D=0A"],
+  "\r\n\0.\r\n",
+  "\r\n.\0\r\n",
+  "\r\n.\r\0\n",
+  "\r\0\n.\r\n",
+  "\n\n.\r\n",
+  "\r\n.\n\r\n",
+  "\r\n.\r\r\n",
+  "\r\n .\r\n",
+  "\r\n. \r\n",
+  "\r\n.\t\r\n",
+  "\v.\v",
+  "\f.\f",
+  "\x85.\x85",
+  "\xe2\x80\xa8.\xe2\x80\xa8",
+  "\r\n..\r\n",
+  "\\r\\n.\\r\\n",
+  "%0d%0a.%0d%0a",
+  "=0D=0A.=0D=0A",
 ].filter((variant) => !variant.includes("\r\n.\r\n"));
 
 /** What would be run if the body had ended there: a message from somebody else. */
