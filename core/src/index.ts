@@ -38,6 +38,7 @@ export { defineFact, type Fact } from "./host/facts.ts";
 export type { Clock, Log, Resolver } from "./host/services.ts";
 export { systemClock } from "./host/services.ts";
 export { describeEdit, describeRoute, type Edit } from "./host/edit.ts";
+export type { Fault } from "./host/onlookers.ts";
 export type { HookName, LineFault, TapOutcome, TraceEvent } from "./host/trace.ts";
 export { isEverybody, makeNetworks, networkProblem, type Networks } from "./host/networks.ts";
 export { tlsUpgrade, type TlsOptions } from "./server/upgrade.ts";

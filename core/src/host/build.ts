@@ -1,11 +1,19 @@
 import type { BareLineEnds } from "../protocol/body.ts";
 import { checkManifests, checkWhole, standing, unknownNames } from "./checks.ts";
 import { Facade, type NotedTap, insertWatcher } from "./facade.ts";
-import { LiveGeneration, type PlannedPlugin, type PlannedTap, type Services, runClosers } from "./generation.ts";
+import {
+  type GenerationParts,
+  LiveGeneration,
+  type PlannedPlugin,
+  type PlannedTap,
+  type Services,
+  runClosers,
+} from "./generation.ts";
 import { describe } from "./guard.ts";
 import { type Hooks, makeHooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
 import { requirements } from "./manifest.ts";
+import { Onlookers } from "./onlookers.ts";
 import { checkOptions } from "./options.ts";
 import { orderTaps } from "./order.ts";
 import type { Host, ListenerInfo, Plugin } from "./plugin.ts";
@@ -46,6 +54,7 @@ export async function buildGeneration(
   const { problems, unreadable } = checkManifests(blueprint);
   const vocabulary = new Vocabulary(blueprint.limits, { ...services, deadline: blueprint.timeouts.tap });
   const closers: (() => void | Promise<void>)[] = [];
+  const onlookers = new Onlookers(services.log);
   const applied: Applied[] = [];
   let complete = unreadable.size === 0;
   for (const { plugin, where } of blueprint.plugins) {
@@ -58,7 +67,7 @@ export async function buildGeneration(
     const one: Applied = { plugin, where, facade, provides: [] };
     applied.push(one);
     try {
-      const host = makeHost(blueprint, services, shared, vocabulary, closers, one);
+      const host = makeHost(blueprint, services, shared, { vocabulary, onlookers, closers }, one);
       await plugin.definition.apply(host, checked.options as never);
     } catch (error) {
       complete = false;
@@ -80,7 +89,7 @@ export async function buildGeneration(
   }
   const plugins = applied.map(manifestOf);
   const health = new Map(applied.map(({ plugin: { name }, facade }) => [name, facade.health]));
-  return new LiveGeneration({ ...blueprint, hooks, vocabulary, services, taps, plugins, health, closers });
+  return new LiveGeneration({ ...blueprint, hooks, vocabulary, services, taps, plugins, health, onlookers, closers });
 }
 
 function manifestOf({ plugin: { name, definition }, where, facade, provides }: Applied): PlannedPlugin {
@@ -104,10 +113,12 @@ function makeHost(
   { listener }: Blueprint,
   { log, clock, resolver }: Services,
   shared: SharedValues,
-  vocabulary: Vocabulary,
-  closers: (() => void | Promise<void>)[],
+  { vocabulary, onlookers, closers }: Pick<GenerationParts, "vocabulary" | "onlookers" | "closers">,
   { plugin, facade, provides }: Applied,
 ): Host {
+  const mustBeOpen = (does: string): void => {
+    if (facade.sealed) throw new Error(`plugin ${plugin.name} ${does} after the server was sealed: do it in apply`);
+  };
   return {
     name: plugin.name,
     listener,
@@ -116,7 +127,7 @@ function makeHost(
     clock,
     resolver,
     extend(extension) {
-      if (facade.sealed) throw new Error(`plugin ${plugin.name} extends after the server was sealed: do it in apply`);
+      mustBeOpen("extends");
       vocabulary.extend(plugin.name, extension, facade.health);
       provides.push(
         ...Object.keys(extension.keywords ?? {}).map((name) => `keyword ${name}`),
@@ -128,6 +139,14 @@ function makeHost(
         ...(extension.gate === undefined ? [] : ["gate before every command"]),
         ...(extension.preamble === undefined ? [] : ["preamble before the greeting"]),
       );
+    },
+    onFault(call) {
+      mustBeOpen("watches");
+      onlookers.onFault(plugin.name, call);
+    },
+    onSessionEnd(call) {
+      mustBeOpen("watches");
+      onlookers.onEnd(plugin.name, call);
     },
     onClose: (close) => void closers.push(close),
     async shared(key, open, close) {

@@ -1,6 +1,7 @@
 import type { Health } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
+import type { Onlookers } from "./onlookers.ts";
 import type { ListenerInfo } from "./plugin.ts";
 import type { PermitDeclaration, RouteDeclaration } from "./extension.ts";
 import type { DefaultTransports, Transport } from "./recipient.ts";
@@ -87,6 +88,7 @@ export class LiveGeneration implements Generation {
   readonly plugins: readonly PlannedPlugin[];
   /** By the name a plugin stands under. */
   readonly health: ReadonlyMap<string, Health>;
+  readonly onlookers: Onlookers;
   readonly longestLine: number;
   readonly #closers: (() => void | Promise<void>)[];
   #sessions = 0;
@@ -104,6 +106,7 @@ export class LiveGeneration implements Generation {
     this.taps = parts.taps;
     this.plugins = parts.plugins;
     this.health = parts.health;
+    this.onlookers = parts.onlookers;
     this.longestLine = parts.vocabulary.longestLine;
     this.#closers = parts.closers;
   }
@@ -153,6 +156,7 @@ export interface GenerationParts extends Pick<
   | "taps"
   | "plugins"
   | "health"
+  | "onlookers"
 > {
   readonly closers: (() => void | Promise<void>)[];
 }

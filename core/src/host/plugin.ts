@@ -1,7 +1,8 @@
-import type { ListenerMode } from "../protocol/session.ts";
+import type { ListenerMode, Session } from "../protocol/session.ts";
 import type { Extension } from "./extension.ts";
 import type { OnFailure } from "./guard.ts";
 import type { PluginHooks } from "./hooks.ts";
+import type { Fault } from "./onlookers.ts";
 import type { Clock, Log, Resolver } from "./services.ts";
 import type { HookName } from "./trace.ts";
 
@@ -69,6 +70,13 @@ export interface Host {
   readonly clock: Clock;
   readonly resolver: Resolver;
   extend(extension: Extension): void;
+  /** Runs when a client did something wrong, before it is answered. For those who count: it changes nothing. */
+  onFault(call: (session: Session, fault: Fault) => void): void;
+  /**
+   * Runs once for every session, when its connection is closed and no message of it is under way. By its `id`: TLS and
+   * an assumed client make another object of it. Also for one that `connect` was never asked about.
+   */
+  onSessionEnd(call: (session: Session) => void): void;
   /** Runs when the last session of this generation is over. */
   onClose(close: () => void | Promise<void>): void;
   /**

@@ -47,6 +47,8 @@ export interface Session {
   readonly identity: Identity | undefined;
   /** The client spoke before the 220 (RFC 5321 §4.3.1). */
   readonly spokeEarly: boolean;
+  /** It is only played (`mailhost try`, `mailhost check`): nothing is delivered, and whoever counts leaves it out. */
+  readonly dryRun: boolean;
   /** Milliseconds since the epoch, from the host's clock. */
   readonly startedAt: number;
 }

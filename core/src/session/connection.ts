@@ -9,6 +9,11 @@ export interface Peer {
   readonly local: Client;
 }
 
+/** Where a session comes from, and whether it is only played. */
+interface Origin extends Peer {
+  readonly dryRun: boolean;
+}
+
 /** What comes to be known of a session. */
 interface Known {
   readonly greeting?: Greeting | undefined;
@@ -26,6 +31,7 @@ export class LiveSession implements Session {
   readonly local: Client;
   readonly tls: TlsInfo | undefined;
   readonly startedAt: number;
+  readonly dryRun: boolean;
   readonly #listener: ListenerInfo;
   #greeting: Greeting | undefined;
   #identity: Identity | undefined;
@@ -40,11 +46,12 @@ export class LiveSession implements Session {
     };
   }
 
-  constructor(listener: ListenerInfo, peer: Peer, startedAt: number, id = newId(startedAt), tls?: TlsInfo) {
+  constructor(listener: ListenerInfo, origin: Origin, startedAt: number, id = newId(startedAt), tls?: TlsInfo) {
     this.#listener = listener;
     this.id = id;
-    this.client = Object.freeze(peer.client);
-    this.local = Object.freeze(peer.local);
+    this.client = Object.freeze(origin.client);
+    this.local = Object.freeze(origin.local);
+    this.dryRun = origin.dryRun;
     this.startedAt = startedAt;
     this.tls = Object.freeze(tls);
     Object.freeze(this);
@@ -80,7 +87,7 @@ export class LiveSession implements Session {
     const { address = this.client.address, port = this.client.port, identity } = named;
     const session = new LiveSession(
       this.#listener,
-      { client: { address, port }, local: this.local },
+      { client: { address, port }, local: this.local, dryRun: this.dryRun },
       this.startedAt,
       this.id,
       this.tls,

@@ -1,4 +1,5 @@
 import type { LiveGeneration } from "../host/generation.ts";
+import type { Fault } from "../host/onlookers.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
 import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
@@ -51,14 +52,14 @@ export class Conversation {
   #state: State = { phase: "new" };
   readonly #mask: LineMask;
 
-  constructor(generation: LiveGeneration, run: LiveRun, floor: Floor, spool: SpoolPlace, dryRun: boolean) {
+  constructor(generation: LiveGeneration, run: LiveRun, floor: Floor, spool: SpoolPlace) {
     this.#generation = generation;
     this.#run = run;
     this.#floor = floor;
     this.#spool = spool;
     this.#tally = new Tally(generation.limits);
     this.#mask = new LineMask(generation.vocabulary.mechanisms);
-    this.#judging = new Judging(generation, run, dryRun);
+    this.#judging = new Judging(generation, run);
     this.#context = makeContext(generation, run);
   }
 
@@ -104,8 +105,11 @@ export class Conversation {
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
     if (text === undefined) return this.#fault(badLine(read));
-    if (foreignVerbs.has(verb)) return this.close(replies.otherProtocol);
-    if (command === undefined) return this.#fault(replies.unknownCommand, this.#tally.unknownCommand());
+    if (foreignVerbs.has(verb)) {
+      this.#tell("syntax");
+      return this.close(replies.otherProtocol);
+    }
+    if (command === undefined) return this.#fault(replies.unknownCommand, "unknownCommand");
     const refusal = this.#refuseVerb(verb, command, typeof read === "string" ? 0 : read.length + 2);
     if (refusal !== undefined) return this.#fault(refusal);
     this.#perform(command, space < 0 ? "" : line.slice(space).replace(/^[ \t]+/, ""));
@@ -148,7 +152,7 @@ export class Conversation {
     this.#state = intake.next;
     this.#wait(
       (done: (answer: Answer) => void) => void this.#receive(intake, done),
-      ({ reply, close }) => (close ? this.close(reply) : this.#say(reply)),
+      ({ reply, close }) => this.#judged(reply, close),
     );
   }
 
@@ -165,8 +169,8 @@ export class Conversation {
       case "on":
         return this.#goOn(step);
       case "refused":
-        if (step.close) return this.close(step.reply);
-        return step.syntax && isFault(step.reply) ? this.#fault(step.reply) : this.#say(step.reply);
+        if (step.syntax && !step.close && isFault(step.reply)) return this.#fault(step.reply);
+        return this.#judged(step.reply, step.close);
       case "close":
         return this.close(step.reply);
       case "line":
@@ -185,6 +189,13 @@ export class Conversation {
         this.#state = { phase: "new" };
         return this.open();
     }
+  }
+
+  /** What a judge said: a 5yz is the client's fault, a 4yz is not. */
+  #judged(reply: Reply, close: boolean): void {
+    if (reply.code >= 500) this.#tell("refused");
+    if (close) this.close(reply);
+    else this.#say(reply);
   }
 
   #goOn({ reply, state, identity }: Extract<Step, { go: "on" }>): void {
@@ -255,16 +266,24 @@ export class Conversation {
   }
 
   /** An error of the client's: counted, and the last word when there were too many. */
-  #fault(reply: Reply, lastWord = this.#tally.error()): void {
+  #fault(reply: Reply, fault: "syntax" | "unknownCommand" = "syntax"): void {
+    this.#tell(fault);
+    const unknown = fault === "unknownCommand" ? this.#tally.unknownCommand() : undefined;
+    const lastWord = unknown ?? this.#tally.error();
     if (lastWord === undefined) this.#say(reply);
     else this.close(lastWord);
   }
 
   /** A wrong password is no error of syntax or sequence: it is counted apart. */
   #guess(reply: Reply, close = false): void {
+    this.#tell("credentials");
     const lastWord = this.#tally.authFailure();
     if (lastWord !== undefined || close) this.close(lastWord ?? reply);
     else this.#say(reply);
+  }
+
+  #tell(fault: Fault): void {
+    this.#generation.onlookers.faulted(this.#run.session, fault);
   }
 
   #say(reply: Reply): void {

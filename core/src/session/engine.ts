@@ -55,7 +55,7 @@ export class SessionEngine implements Engine {
     this.#generation = generation;
     this.#wire = wire;
     this.#over = over;
-    this.#run = new LiveRun(generation, peer);
+    this.#run = new LiveRun(generation, peer, dryRun);
     this.#output = new Output(wire);
     const floor = {
       send: this.#output.send.bind(this.#output),
@@ -65,7 +65,7 @@ export class SessionEngine implements Engine {
       upgrade: wire.upgrade.bind(wire),
       hangUp: (reason: string) => this.#hangUp(reason),
     };
-    this.#conversation = new Conversation(generation, this.#run, floor, spool, dryRun);
+    this.#conversation = new Conversation(generation, this.#run, floor, spool);
     this.#deadline = new Deadline(this.#run.clock, () => this.#timedOut());
   }
 
@@ -198,6 +198,7 @@ export class SessionEngine implements Engine {
     if (reading.what === "preamble") return this.#readPreamble();
     if (this.#firstOctet && this.#input.peek()[0] === tlsHandshakeRecord) {
       this.#run.trace({ type: "client", line: "", secret: false, fault: "otherProtocol" });
+      this.#generation.onlookers.faulted(this.session, "syntax");
       this.#conversation.close(replies.otherProtocol);
       return false;
     }
@@ -290,6 +291,7 @@ export class SessionEngine implements Engine {
   #finish(): void {
     if (!this.#gone || this.#conversation.delivering || this.#finished) return;
     this.#finished = true;
+    this.#generation.onlookers.ended(this.session);
     this.#over();
   }
 }

@@ -33,12 +33,10 @@ interface Hook<H, R extends readonly unknown[]> {
 export class Judging implements Judges {
   readonly #generation: LiveGeneration;
   readonly #run: Run;
-  readonly #dryRun: boolean;
 
-  constructor(generation: LiveGeneration, run: Run, dryRun: boolean) {
+  constructor(generation: LiveGeneration, run: Run) {
     this.#generation = generation;
     this.#run = run;
-    this.#dryRun = dryRun;
   }
 
   connection(session: Session, done: Done<Session>): void {
@@ -120,7 +118,7 @@ export class Judging implements Judges {
       this.#ask(this.#generation.hooks.data, call, resolve, () => ({ value: message })),
     );
     if ("problem" in judged) return judged;
-    return deliver(this.#generation, message, transaction, run, this.#dryRun);
+    return deliver(this.#generation, message, transaction, run, run.session.dryRun);
   }
 
   #ask<H, R extends readonly unknown[], J>(

@@ -13,12 +13,12 @@ export class LiveRun implements Run {
   readonly #watched = new Set<AbortController>();
   readonly #generation: LiveGeneration;
 
-  constructor(generation: LiveGeneration, peer: Peer) {
+  constructor(generation: LiveGeneration, peer: Peer, dryRun: boolean) {
     this.#generation = generation;
     this.clock = generation.services.clock;
     this.log = generation.services.log;
     this.traced = generation.traced;
-    this.session = new LiveSession(generation.listener, peer, this.clock.now());
+    this.session = new LiveSession(generation.listener, { ...peer, dryRun }, this.clock.now());
   }
 
   trace(facts: TraceFacts): void {

@@ -18,6 +18,7 @@ const session = (parts: Partial<Session> = {}): Session => ({
   tls: undefined,
   identity: undefined,
   spokeEarly: false,
+  dryRun: false,
   startedAt: at,
   ...parts,
 });
