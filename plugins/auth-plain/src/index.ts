@@ -4,6 +4,7 @@ import {
   type Mechanism,
   type Problem,
   type Reply,
+  type Session,
   defer,
   definePlugin,
 } from "@mailhost/core";
@@ -29,11 +30,13 @@ export interface AuthPlainOptions {
   readonly allowInsecure?: boolean | undefined;
   /** No MAIL without AUTH; true on submission listeners, false on transfer, unless told otherwise. */
   readonly required?: boolean | undefined;
-  /** Milliseconds before a failure is answered; 1000 unless told otherwise. */
+  /** Milliseconds before the first failure of a session is answered, twice as many before the next; 1000 unless told otherwise. */
   readonly failureDelay?: number | undefined;
   /** Milliseconds a check may take before the answer is 451; the listener's `timeouts.tap` unless told otherwise. */
   readonly deadline?: number | undefined;
 }
+
+const longestDelay = 10_000;
 
 const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(0));
 const schema = v.strictObject({
@@ -41,7 +44,7 @@ const schema = v.strictObject({
   verify: v.optional(v.custom<Verify>((value) => typeof value === "function", "a function is needed")),
   allowInsecure: v.optional(v.boolean()),
   required: v.optional(v.boolean()),
-  failureDelay: v.optional(v.pipe(milliseconds, v.maxValue(10_000, "at most 10000 ms"))),
+  failureDelay: v.optional(v.pipe(milliseconds, v.maxValue(longestDelay, `at most ${longestDelay} ms`))),
   deadline: v.optional(v.pipe(milliseconds, v.minValue(1))),
 });
 
@@ -75,7 +78,8 @@ export const authPlain = definePlugin<AuthPlainOptions>({
         ? { gate: (verb, { identity }) => (verb === "MAIL" && identity === undefined ? authRequired : undefined) }
         : {}),
     });
-    const deadline = options.deadline === undefined ? {} : { deadline: options.deadline + failureDelay };
+    const delayOf = makeDelay(failureDelay);
+    const deadline = options.deadline === undefined ? {} : { deadline: options.deadline + longest(failureDelay) };
     host.hooks.auth.tapPromise({ name: "auth-plain", ...deadline }, async (credentials, session, signal) => {
       if (credentials.kind !== "password") return;
       const { username, password } = credentials;
@@ -86,7 +90,7 @@ export const authPlain = definePlugin<AuthPlainOptions>({
       // A name nobody has may be a password in the wrong field
       const user = checked.known ? { user: username } : {};
       host.log.info({ session: session.id, client, ...user }, `authentication failed for ${client}`);
-      await pause(host, failureDelay, signal);
+      await pause(host, delayOf(session), signal);
     });
   },
 });
@@ -132,6 +136,21 @@ const checkWith =
   };
 
 const misconfigured = (problem: Problem): ConfigurationError => new ConfigurationError([problem]);
+
+/** Most times the first delay. */
+const mostRise = 4;
+
+const longest = (failureDelay: number): number => Math.min(mostRise * failureDelay, longestDelay);
+
+/** Who guesses on waits longer each time. */
+function makeDelay(failureDelay: number): (session: Session) => number {
+  const next = new WeakMap<Session, number>();
+  return (session) => {
+    const delay = next.get(session) ?? failureDelay;
+    next.set(session, Math.min(2 * delay, longest(failureDelay)));
+    return delay;
+  };
+}
 
 const pause = ({ clock }: Host, delay: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

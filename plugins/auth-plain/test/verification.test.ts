@@ -30,13 +30,37 @@ test("a failure is answered after its delay, a success at once", async () => {
   const server = await serve({ clock, plugins: [authPlain({ users, allowInsecure: true }), sink()] });
   const dialogue = new Dialogue(server);
   const answer = dialogue.auth("\0jane\0wrong");
-  await settle();
+  // The session's patience, the tap's deadline, and the delay once the password was checked
+  while (clock.waiting < 3) await settle();
   clock.advance(999);
   await settle();
   expect(dialogue.wire.lines.join()).not.toContain("535");
   clock.advance(1);
   expect(await answer).toMatch(/^535/);
   expect(await new Dialogue(server).auth("\0jane\0secret")).toMatch(/^235/);
+});
+
+test("each failure of a session takes twice as long as the one before it, up to four times", async () => {
+  const clock = new TestClock();
+  const limits = { authFailures: 10 };
+  const options: AuthPlainOptions = { verify: () => false, allowInsecure: true };
+  const server = await serve({ clock, limits, plugins: [authPlain(options), sink()] });
+  const dialogue = new Dialogue(server);
+  const delays: number[] = [];
+  for (let guess = 0; guess < 4; guess += 1) {
+    const answer = dialogue.auth("\0jane\0wrong");
+    const before = clock.now();
+    let answered = false;
+    void answer.then(() => (answered = true));
+    while (!answered) {
+      await settle();
+      clock.advance(500);
+      await settle();
+    }
+    delays.push(clock.now() - before);
+    expect(await answer).toMatch(/^535/);
+  }
+  expect(delays).toEqual([1000, 2000, 4000, 4000]);
 });
 
 test("a verify slower than its deadline is 451", async () => {
@@ -49,7 +73,7 @@ test("a verify slower than its deadline is 451", async () => {
   const dialogue = new Dialogue(server);
   const answer = dialogue.auth("\0jane\0secret");
   await settle();
-  clock.advance(150);
+  clock.advance(450); // the check's time and the longest delay
   expect(await answer).toMatch(/^451 4\.3\.0/);
   expect(lines.join()).toContain("plugin auth-plain failed in auth");
 });
