@@ -11,6 +11,8 @@ export interface FileCall {
   /** `mkdir`, `open` and its like; of an open file `write`, `sync`, `close` …; of a folder `nextEntry`, `closeFolder`. */
   readonly name: string;
   readonly path: string;
+  /** The open file it is a call of, and for `open` nothing. */
+  readonly file?: FileHandle;
   readonly args: readonly unknown[];
   /** Does it, with the arguments given or with others. */
   perform(args?: readonly unknown[]): Promise<unknown>;
@@ -20,6 +22,8 @@ export interface FileCall {
 
 /** What is done in its name is nobody's delivery, and is let through. */
 export const unwatched = new AsyncLocalStorage<true>();
+
+const isSync = (name: string): boolean => name === "sync" || name === "datasync";
 
 type AnyFunction = (this: unknown, ...args: readonly unknown[]) => unknown;
 
@@ -119,11 +123,11 @@ export class FileCalls {
       own[name] = (...args: readonly unknown[]): unknown => {
         const perform = async (given = args): Promise<unknown> => {
           // Real ones are slow, and change nothing a living process sees
-          const result = name === "sync" && !this.durable ? undefined : await method(...given);
+          const result = isSync(name) && !this.durable ? undefined : await method(...given);
           if (name === "close") this.open -= 1;
           return result;
         };
-        return this.#inTurn({ name, path, args, perform });
+        return this.#inTurn({ name, path, file, args, perform });
       };
     }
   }
@@ -132,17 +136,19 @@ export class FileCalls {
     this.open += 1;
     const next = (): Promise<unknown> =>
       this.#inTurn({ name: "nextEntry", path, args: [], perform: () => folder.read() });
+    const original = folder.close.bind(folder);
     const close = (): Promise<unknown> =>
       this.#inTurn({
         name: "closeFolder",
         path,
         args: [],
         perform: async () => {
-          await folder.close();
+          await original();
           this.open -= 1;
         },
       });
     Object.assign(folder, {
+      close,
       async *[Symbol.asyncIterator](): AsyncGenerator {
         try {
           for (;;) {

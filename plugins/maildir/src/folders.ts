@@ -133,9 +133,24 @@ export class Folders {
   async #makeRoot(): Promise<void> {
     const { root, folderMode, fsync } = this.#options;
     const first = await this.#files.mkdir(root, { recursive: true, mode: folderMode });
-    if (first === undefined || !fsync) return;
-    for (let path = root; path.length >= first.length; path = dirname(path))
-      await syncFolder(this.#files, dirname(path));
+    if (!fsync) return;
+    // Also what was there: another process may have made it a moment ago, and have been killed before it got to this
+    const { dev } = await this.#files.stat(root);
+    for (let path = root; path !== dirname(path); path = dirname(path)) {
+      const parent = dirname(path);
+      if ((await this.#files.stat(parent)).dev !== dev) return; // nobody makes a mount point on the way
+      const isOurs = first !== undefined && path.length >= first.length;
+      await this.#syncParent(parent, isOurs);
+    }
+  }
+
+  async #syncParent(parent: string, isOurs: boolean): Promise<void> {
+    try {
+      await syncFolder(this.#files, parent);
+    } catch (error) {
+      // Nobody is to be kept from his mail by a folder above it that he may not read
+      if (isOurs || (errorCode(error) !== "EACCES" && errorCode(error) !== "EPERM")) throw error;
+    }
   }
 
   async #openSubfolder(mailbox: string, name: string, made: Made): Promise<string> {

@@ -6,7 +6,7 @@ import { mailboxPath } from "../src/index.ts";
 import { maildirOn } from "../src/maildir.ts";
 import { Client, emptyFolder, serve, storing } from "./server.ts";
 
-/** A file system that writes down what is made durable, and when, in words relative to `base`. */
+/** A file system that writes down what is made durable below `base`, and when. */
 function recording(base: string, journal: string[]): Files {
   const short = (path: unknown): string =>
     String(path)
@@ -19,7 +19,7 @@ function recording(base: string, journal: string[]): Files {
       const sync = file.sync.bind(file);
       file.sync = async () => {
         await sync();
-        journal.push(`sync ${short(args[0])}`);
+        if (String(args[0]).startsWith(base)) journal.push(`sync ${short(args[0])}`);
       };
       return file;
     },
@@ -81,4 +81,18 @@ test("without fsync nothing waits for the disk", async () => {
   await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
   client.leave();
   expect(journal).toEqual(["rename example.com/jane/new/<message>"]);
+});
+
+test("a root that is there is made durable too: who made it may have been killed before it was", async () => {
+  const base = await emptyFolder();
+  const journal: string[] = [];
+  const root = join(base, "mail");
+  await promises.mkdir(root);
+  const server = await serve(storing({ root }, maildirOn(recording(base, journal))));
+  const client = await new Client(server).greet();
+  await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
+  await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo");
+  client.leave();
+  expect(journal.filter((line) => line === "sync ")).toHaveLength(1);
+  expect(journal.indexOf("sync ")).toBeLessThan(journal.findIndex((line) => line.startsWith("rename ")));
 });
