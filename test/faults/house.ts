@@ -20,6 +20,8 @@ export interface Scenario {
   readonly oneIn: number;
   /** Calls it makes at least. */
   readonly calls: number;
+  /** Where mail is stored, below the house, made by the first delivery; `mail`, which is there, unless told otherwise. */
+  readonly root?: string;
 }
 
 const boxes = ["jane@example.com", "john+list@example.com", "zoe@example.net"];
@@ -84,10 +86,10 @@ export class House {
   constructor(below: string, scenario: Scenario, delivery = 300_000, own = mkdtempSync(join(below, "house-"))) {
     this.scenario = scenario;
     this.#folder = own;
-    this.root = join(this.#folder, "mail");
+    const { options, recipients, root } = scenario;
+    this.root = join(this.#folder, root ?? "mail");
     const spool = join(this.#folder, "spool");
-    for (const folder of [this.root, spool]) mkdirSync(folder, { recursive: true });
-    const { options, recipients } = scenario;
+    for (const folder of root === undefined ? [this.root, spool] : [spool]) mkdirSync(folder, { recursive: true });
     if (options.create === false)
       for (const recipient of [...recipients, neighbour])
         mkdirSync(mailboxPath(this.root, recipient), { recursive: true });
@@ -160,7 +162,8 @@ export function subjectsIn(folder: string): string[] {
     .toSorted();
 }
 
-function subjectOf(text: string): string {
+/** The subject of a message that is whole, else `torn`. */
+export function subjectOf(text: string): string {
   const [, subject = "", lines] = /^Subject: (\w+) (\d+)$/m.exec(text) ?? [];
   const whole = letter(subject, Number(lines)).replaceAll("\r\n", "\n");
   return text.slice(text.indexOf("Subject: ")) === whole ? subject : "torn";

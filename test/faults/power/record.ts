@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { mailboxPath } from "@mailhost/plugin-maildir";
+import type { Client } from "@mailhost/testkit";
+import { random } from "../../../core/test/laws/form.ts";
+import { FileCalls } from "../file-calls.ts";
+import { systemError } from "../faults.ts";
+import { House, type Scenario, letter } from "../house.ts";
+import type { DiskLog } from "./disk.ts";
+import type { Life, Post } from "./lives.ts";
+import { Recorder } from "./recorder.ts";
+
+/** A life with everything that was asked of the disk. */
+export interface Recorded {
+  readonly life: Life;
+  readonly log: DiskLog;
+  /** Path of a recipient's mailbox, from the folder that was watched. */
+  readonly mailbox: (recipient: string) => string;
+}
+
+export const postsOf = ({ posts, again = [] }: Life): readonly Post[] => [...posts.flat(), ...again];
+
+const scenarioOf = (life: Life): Scenario => ({
+  name: life.name,
+  options: life.options ?? {},
+  lines: life.lines ?? 30,
+  recipients: [...new Set(postsOf(life).flatMap(({ to }) => to))],
+  ...(life.root === undefined ? {} : { root: life.root }),
+  warm: false,
+  oneIn: 1,
+  calls: 1,
+});
+
+/** Where one life takes place. */
+class Site {
+  readonly folder: string;
+  readonly calls: FileCalls;
+  readonly recorder: Recorder;
+  readonly #street: string;
+  readonly #life: Life;
+
+  constructor(street: string, life: Life) {
+    this.#street = street;
+    this.#life = life;
+    this.folder = mkdtempSync(join(street, "life-"));
+    this.house(); // its folders
+    this.recorder = new Recorder(this.folder);
+    this.calls = new FileCalls(street);
+  }
+
+  /** A server, the first or a later one. */
+  house(): House {
+    return new House(this.#street, scenarioOf(this.#life), undefined, join(this.folder, "srv", "house"));
+  }
+
+  end(house: House): Recorded {
+    this.calls.release();
+    rmSync(this.folder, { recursive: true });
+    const { log } = this.recorder;
+    const mailbox = (recipient: string): string => relative(this.folder, mailboxPath(house.root, recipient));
+    return { life: this.#life, log, mailbox };
+  }
+}
+
+/** Lets a server live in a folder of its own below the street. */
+export async function record(street: string, life: Life, seed: number): Promise<Recorded> {
+  const site = new Site(street, life);
+  const { calls, recorder } = site;
+  const house = site.house();
+  calls.meet = (call) => recorder.meet(call);
+  if (life.overlaps === true) recorder.overlap = dawdling(random(seed));
+  await house.server.prepare();
+  for (const group of life.posts) {
+    const fails = group.flatMap((one) => one.fails ?? []);
+    calls.meet = (call) =>
+      fails.some((fault) => fault(call)) ? Promise.reject(systemError("ENOSPC", call)) : recorder.meet(call);
+    await Promise.all(group.map(async (one) => handIn(await house.greeted(), house, one, recorder)));
+    await calls.idle();
+  }
+  calls.restart();
+  await house.close();
+  return site.end(house);
+}
+
+/** Some turns, so that calls begin and return in any order. */
+const dawdling = (pick: (below: number) => number) => async (): Promise<void> => {
+  for (let turns = pick(6); turns > 0; turns -= 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+const never = new Promise<never>(() => {});
+
+/** Until everybody waits for something that does not come. */
+async function quiet(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * A life whose first process is killed behind so many calls that change something, amid its one message; another process
+ * takes the next. Undefined when the first has done all it had to do before that.
+ */
+export async function recordKilled(street: string, life: Life, behind: number): Promise<Recorded | undefined> {
+  const site = new Site(street, life);
+  const { calls, recorder } = site;
+  const first = site.house();
+  await first.server.prepare();
+  await quiet();
+  let die = (): void => {};
+  const died = new Promise<true>((resolve) => (die = () => resolve(true)));
+  calls.meet = async (call) => {
+    const result = recorder.changes < behind ? await recorder.meet(call) : undefined;
+    if (recorder.changes < behind) return result;
+    die();
+    call.aside();
+    return never; // the dead hear no more of their calls
+  };
+  const client = await first.greeted();
+  const lived = Promise.all(life.posts.flat().map((one) => handIn(client, first, one, recorder)));
+  const isDead = await Promise.race([died, lived.then(() => false)]);
+  await quiet();
+  if (isDead) await another(site, life.again ?? []);
+  client.hangUp();
+  await lived.catch(() => {}); // nobody is answered by the dead
+  await quiet();
+  calls.restart();
+  const recorded = site.end(first);
+  return isDead ? recorded : undefined;
+}
+
+async function another(site: Site, posts: readonly Post[]): Promise<void> {
+  const { calls } = site;
+  const { meet } = calls;
+  calls.meet = (call) => site.recorder.meet(call);
+  const second = site.house();
+  await second.server.prepare();
+  for (const one of posts) await handIn(await second.greeted(), second, one, site.recorder);
+  await quiet();
+  await second.server.close();
+  calls.meet = meet;
+}
+
+/** Hands the message in, and writes down the moment at which the client is told. */
+async function handIn(client: Client, house: House, { subject, to, hangsUp = false }: Post, recorder: Recorder) {
+  const text = letter(subject, house.scenario.lines);
+  const write = client.wire.write.bind(client.wire);
+  client.wire.write = (octets) => {
+    const line = Buffer.from(octets).toString("latin1");
+    // Nobody is refused before the message itself is
+    if (/^(?:250 2\.0\.0 Ok: queued|4|5)/.test(line)) recorder.told(subject, line.slice(0, 3));
+    return write(octets);
+  };
+  if (hangsUp) {
+    await client.ask("MAIL FROM:<>");
+    for (const recipient of to) await client.ask(`RCPT TO:<${recipient}>`);
+    await client.ask("DATA");
+    await client.pour(Buffer.from(text));
+  } else await client.deliver({ to, text });
+  await client.close();
+}
