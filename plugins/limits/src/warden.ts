@@ -19,6 +19,16 @@ interface Visit {
   refusal?: Opinion;
 }
 
+/** For the log. */
+const words: Readonly<Record<Excess, string>> = {
+  concurrency: "sessions at once",
+  connections: "connections",
+  messages: "messages",
+  recipients: "recipients",
+  faults: "faults",
+  authFailures: "wrong passwords",
+};
+
 /** Milliseconds between two lines about sessions that found no place. */
 const logEvery = 60_000;
 
@@ -153,6 +163,6 @@ export class Warden {
       client: client.address,
       ...(identity === undefined ? {} : { identity: identity.name }),
     };
-    this.#host.log.info(fields, `too many ${excess} of this ${per}: ${client.address}`);
+    this.#host.log.info(fields, `too many ${words[excess]}, by ${per}: ${client.address}`);
   }
 }

@@ -1,48 +1,9 @@
 import { definePlugin, reject } from "@mailhost/core";
-import {
-  type Client,
-  type HostOptions,
-  type SpeakerOptions,
-  type TestHost,
-  host,
-  sink,
-  transcript,
-} from "@mailhost/testkit";
+import { type TestHost, host, sink, transcript } from "@mailhost/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type LimitsOptions, limits } from "../src/index.ts";
+import { banner, call, greeted, off, serve, welcome } from "./kit.ts";
 import { login, password } from "./login.ts";
-
-/** A server with nothing on but what a test sets. */
-const off = {
-  concurrency: { address: false, network: false, identity: false },
-  connections: { address: false, network: false },
-  authFailures: { address: false, network: false },
-  tarpit: false,
-} as const satisfies LimitsOptions;
-
-async function serve(options: LimitsOptions, more: Partial<HostOptions> = {}): Promise<TestHost> {
-  const server = await host({ plugins: [login(), sink(), limits({ ...off, ...options })], ...more });
-  onTestFinished(() => server.close());
-  return server;
-}
-
-/** A client that has read the banner, or what came in its place. */
-async function call(server: TestHost, client = "192.0.2.1", more: SpeakerOptions = {}) {
-  const speaker = server.client({ client, ...more });
-  const [banner = ""] = await speaker.reply();
-  return { speaker, banner };
-}
-
-const banner = async (server: TestHost, client?: string): Promise<string> => (await call(server, client)).banner;
-const welcome = "220 mx.example.com ESMTP";
-
-async function greeted(server: TestHost, client?: string, name?: string): Promise<Client> {
-  const { speaker } = await call(server, client);
-  await speaker.ask("EHLO client.test");
-  if (name !== undefined)
-    expect(await speaker.ask(`AUTH XWORD ${password(name)}`)).toEqual([expect.stringMatching(/^235 /)]);
-  return speaker;
-}
 
 const mail = (plugins: Partial<LimitsOptions>, script: string) =>
   transcript(
@@ -171,7 +132,7 @@ describe("guessing passwords", () => {
     expect(await guess(server, "192.0.2.1", "jane", "right")).toBe(late);
     server.clock.advance(1);
     expect(await guess(server, "192.0.2.1", "jane", "right")).toMatch(/^235 /);
-    expect(server.log.map(({ message }) => message)).toEqual(["too many authFailures of this address: 192.0.2.1"]);
+    expect(server.log.map(({ message }) => message)).toEqual(["too many wrong passwords, by address: 192.0.2.1"]);
   });
 
   test("right ones cost nothing", async () => {
