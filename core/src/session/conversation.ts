@@ -40,6 +40,8 @@ export class Conversation {
   reading: Reading = nothing;
   /** The banner was sent. */
   greeted = false;
+  /** `connect` is asked: there is no word between us yet. */
+  opening = false;
   /** A message has arrived whole and is on its way: no disconnect stops it. */
   delivering = false;
   readonly #generation: LiveGeneration;
@@ -68,9 +70,11 @@ export class Conversation {
   /** Asks `connect`, then greets or refuses. */
   open(): void {
     if (this.#floor.pending() > 0 && !this.greeted) note(this.#run.session, { spokeEarly: true }); // behind a preamble
+    this.opening = true;
     this.#wait(
       (done: Done<Session>) => this.#judging.connection(this.#run.session, done),
       (outcome) => {
+        this.opening = false;
         this.greeted = true;
         if ("problem" in outcome) this.close(connectionRefusal(outcome.problem));
         else this.#say({ code: 220, text: `${this.#run.session.serverName} ESMTP` }); // RFC 5321 §4.2

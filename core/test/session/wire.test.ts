@@ -261,6 +261,26 @@ describe("a server that drains", () => {
     expect(box.messages).toHaveLength(1);
   });
 
+  test("keeps nobody waiting for the greeting, and tells the tap", async () => {
+    const reasons: unknown[] = [];
+    const slow = plugin("slow", ({ hooks }) =>
+      hooks.connect.tapAsync("slow", (_session, signal, callback) =>
+        signal.addEventListener("abort", () => {
+          reasons.push((signal.reason as Error).message);
+          callback(signal.reason);
+        }),
+      ),
+    );
+    for (const early of [[], ["HELO client.test"]]) {
+      const { engine, hear, say, wire } = await open({ plugins: [sink(), slow] });
+      say(...early);
+      engine.drain();
+      expect(await hear()).toEqual(["421 4.3.2 Service shutting down, try again later"]);
+      expect(wire.ended).toBe(true);
+    }
+    expect(reasons).toEqual(["421", "421"]);
+  });
+
   test("lets a judge answer", async () => {
     const { passed, pass } = gate();
     const slow = plugin("slow", ({ hooks }) => hooks.ehlo.tapPromise("slow", () => passed));

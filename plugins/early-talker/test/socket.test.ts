@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, type Socket, connect } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type Log, type Mailhost, mailhost } from "@mailhost/core";
+import { type Log, type Mailhost, definePlugin, mailhost } from "@mailhost/core";
 import { starttls } from "@mailhost/plugin-starttls";
 import { sink } from "@mailhost/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -84,4 +84,24 @@ test("many that wait are greeted together, and many that do not are refused", as
     }),
   );
   expect(said).toEqual(sockets.map((_socket, at) => (at % 2 === 0 ? "554" : "220")));
+});
+
+test("a server that closes keeps nobody waiting", async () => {
+  let came = 0;
+  const count = definePlugin({
+    name: "count",
+    version: "1.0.0",
+    core: "^1.0.0",
+    apply: ({ hooks }) => hooks.connect.tap("count", () => void (came += 1)),
+  });
+  const plugins = [count(), earlyTalker({ wait: 25_000, exempt: [] }), sink()];
+  const closing = mailhost({ name: "mx.example.com", log: quietLog, plugins });
+  await closing.listen(0, "127.0.0.1");
+  const port = closing.addresses[0]?.port ?? 0;
+  const sockets = [1, 2].map(() => connect(port, "127.0.0.1"));
+  const said = sockets.map((socket) => rest(socket));
+  sockets[0]?.write("EHLO bot.test\r\n");
+  await expect.poll(() => came).toBe(2);
+  await closing.close();
+  expect(await Promise.all(said)).toEqual(said.map(() => "421 4.3.2 Service shutting down, try again later\r\n"));
 });
