@@ -3,10 +3,11 @@ import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
 import type { StoredMessage } from "../message/message.ts";
+import { type Soon, allSoon, attempt, calledBack, soon } from "../message/soon.ts";
 import { storageReply } from "../message/receiver.ts";
 import { DeliveryCase, type Staged } from "./delivery.ts";
 import type { LiveGeneration } from "./generation.ts";
-import { describe } from "./guard.ts";
+import { describe, isThenable } from "./guard.ts";
 import type { Health } from "./health.ts";
 import { isRefusal } from "./opinion.ts";
 import type { Transport } from "./recipient.ts";
@@ -43,21 +44,21 @@ interface Refused {
  * Delivers in two phases: stage all, then commit all, then 250 (P9). Any refusal while staging aborts all,
  * 4yz before 5yz, then the order of RCPT. `dryRun` stages and aborts: `mailhost try`.
  */
-export async function deliver(
+export function deliver(
   generation: LiveGeneration,
   message: StoredMessage,
   transaction: Transaction,
   run: Run,
   dryRun: boolean,
-): Promise<Outcome<Reply>> {
+): Soon<Outcome<Reply>> {
   const groups = groupByTransport(transaction.recipients, generation.vocabulary.transports);
-  const staged = await Promise.all(groups.map((group) => stage(generation, group, message, transaction, run)));
-  const refusal = foremost(staged.flatMap((group) => group.refusal ?? []));
-  if (refusal !== undefined || dryRun) {
-    await Promise.all(staged.flatMap((group) => group.staged).map((one) => abort(one, run)));
-    return refusal ?? queued(transaction);
-  }
-  return commitAll(staged, transaction, run);
+  const staging = allSoon(groups.map((group) => stage(generation, group, message, transaction, run)));
+  return soon(staging, (staged) => {
+    const refusal = foremost(staged.flatMap((group) => group.refusal ?? []));
+    if (refusal === undefined && !dryRun) return commitAll(staged, transaction, run);
+    const copies = staged.flatMap((group) => group.staged);
+    return abortAll(copies, run).then(() => refusal ?? queued(transaction));
+  });
 }
 
 /** Any 4yz before any 5yz: a copy that may succeed later must not bounce. Then the order of RCPT. */
@@ -95,7 +96,7 @@ function stage(
   message: StoredMessage,
   transaction: Transaction,
   run: Run,
-): Promise<StagedGroup> {
+): Soon<StagedGroup> {
   const { transport, recipients } = group;
   const { owner: plugin } = transport;
   const health = generation.health.get(plugin);
@@ -103,16 +104,16 @@ function stage(
   const copy = (staged: Staged): Copy => ({ staged, plugin, version, health, transaction: transaction.id });
   const subject = new DeliveryCase(transaction, message, recipients, plugin, (staged) => void abort(copy(staged), run));
   const hook = generation.hooks.queue.get(transport.name);
-  return new Promise((resolve) => {
-    if (hook === undefined) return resolve({ ...group, staged: [], refusal: unstaged(transport, run) });
+  if (hook === undefined) return { transport, recipients, staged: [], refusal: unstaged(transport, run) };
+  return calledBack((done) =>
     hook.callAsync({ subject, rest: [run.session], run, transaction: transaction.id }, (error, opinion) => {
       if (error instanceof Error) run.log.error({ err: error }, "the queue hook failed");
       const answer = (refusal: Refused | undefined): void =>
-        resolve({ ...group, staged: subject.staged.map(copy), refusal });
+        done({ transport, recipients, staged: subject.staged.map(copy), refusal });
       if (opinion !== undefined) answer({ problem: opinion.reply, close: opinion.close });
       else answer(subject.staged.length === 0 ? unstaged(transport, run) : undefined);
-    });
-  });
+    }),
+  );
 }
 
 function unstaged(transport: Transport, run: Run): Refused {
@@ -123,51 +124,68 @@ function unstaged(transport: Transport, run: Run): Refused {
   return { problem: replies.unstaged };
 }
 
-async function commitAll(groups: readonly StagedGroup[], transaction: Transaction, run: Run): Promise<Outcome<Reply>> {
+function commitAll(groups: readonly StagedGroup[], transaction: Transaction, run: Run): Soon<Outcome<Reply>> {
   const [single, ...others] = groups.filter(({ transport }) => transport.phases === "one");
   if (others.length > 0) throw new Error("a transaction holds at most one one-phase call");
   const double = groups.filter(({ transport }) => transport.phases === "two").flatMap(({ staged }) => staged);
-  if (single !== undefined) {
-    const refusal = await commitEach(single.staged, run);
-    if (refusal !== undefined) {
-      await Promise.all(double.map((one) => abort(one, run)));
-      return refusal;
-    }
-  }
-  const refusals = (await Promise.all(double.map((one) => commit(one, run)))).filter((reply) => reply !== undefined);
-  const refusal = foremost(refusals);
-  if (refusal === undefined) return queued(transaction);
-  // A copy is visible already: only a 4yz keeps the others from being lost
-  return refusals.length === double.length && single === undefined ? refusal : { problem: replies.internal };
+  if (single === undefined) return commitDouble(double, false, transaction, run);
+  return commitEach(single.staged, run).then((refusal) => {
+    if (refusal === undefined) return commitDouble(double, true, transaction, run);
+    return abortAll(double, run).then(() => refusal);
+  });
 }
+
+/** `visible`: a copy is there for all to see. */
+function commitDouble(
+  copies: readonly Copy[],
+  visible: boolean,
+  transaction: Transaction,
+  run: Run,
+): Soon<Outcome<Reply>> {
+  return soon(allSoon(copies.map((one) => commit(one, run))), (committed) => {
+    const refusals = committed.filter((refusal) => refusal !== undefined);
+    const refusal = foremost(refusals);
+    if (refusal === undefined) return queued(transaction);
+    // A copy is visible already: only a 4yz keeps the others from being lost
+    return refusals.length === copies.length && !visible ? refusal : { problem: replies.internal };
+  });
+}
+
+const abortAll = (copies: readonly Copy[], run: Run): Promise<unknown> =>
+  Promise.all(copies.map((one) => abort(one, run)));
 
 async function commitEach(staged: readonly Copy[], run: Run): Promise<Refused | undefined> {
   for (const [index, one] of staged.entries()) {
     const refusal = await commit(one, run);
     if (refusal === undefined) continue;
-    await Promise.all(staged.slice(index + 1).map((other) => abort(other, run)));
+    await abortAll(staged.slice(index + 1), run);
     return index === 0 ? refusal : { problem: replies.internal }; // the first is delivered
   }
   return undefined;
 }
 
-async function commit(copy: Copy, run: Run): Promise<Refused | undefined> {
+function commit(copy: Copy, run: Run): Soon<Refused | undefined> {
   const { staged, plugin, health } = copy;
   const trace = run.traced ? watchCommit(copy, run) : () => undefined;
-  try {
-    const opinion: unknown = await staged.commit();
+  const committed = (opinion: unknown): Refused | undefined => {
     const refused = isRefusal(opinion);
     if (refused) trace({ kind: "refused", reply: opinion.reply });
     if (refused) return { problem: opinion.reply, close: opinion.close };
     if (opinion === undefined || opinion === null) return trace({ kind: "silent" });
     throw new TypeError(`commit returned ${describe(opinion)} instead of a refusal or nothing`);
-  } catch (error) {
+  };
+  const failed = (error: unknown): Refused => {
     const fields = { plugin, hook: "queue", session: run.session.id, err: error };
     run.log.error(fields, `plugin ${plugin} failed in commit: ${describe(error)}`);
     health?.failed(error, run);
     trace({ kind: "failed", error: describe(error), ignored: false });
     return { problem: storageReply(error) };
-  }
+  };
+  const commits = (): Soon<unknown> => {
+    const opinion: unknown = staged.commit();
+    return isThenable(opinion) ? Promise.resolve(opinion) : opinion;
+  };
+  return attempt(() => soon(commits(), committed), failed);
 }
 
 /** What a commit comes to is told as what a tap comes to: it is where a one-phase transport spends its time. */

@@ -78,7 +78,8 @@ export class RecipientHandle extends Handle implements Recipient {
   }
 
   routeTo(route: Route): void {
-    if (typeof route?.transport !== "string" || !["string", "undefined"].includes(typeof route.nexthop))
+    const nexthop: unknown = route?.nexthop;
+    if (typeof route?.transport !== "string" || (typeof nexthop !== "string" && nexthop !== undefined))
       throw new TypeError("routeTo wants { transport, nexthop? }, both of them text");
     if (this.alive) this.#routes.push(Object.freeze({ transport: route.transport, nexthop: route.nexthop }));
   }
@@ -92,7 +93,7 @@ export class RecipientHandle extends Handle implements Recipient {
 
   protected keep(): void {
     for (const kind of this.#permits) this.#case.permits.add(kind);
-    this.#case.routes.push(...this.#routes);
+    for (const route of this.#routes) this.#case.routes.push(route);
     this.forget();
   }
 
@@ -126,7 +127,10 @@ export function judgeRecipient(
 ): Outcome<AcceptedRecipient> {
   if (permits.size === 0) return { problem: replies.relayDenied };
   if (route === undefined) return { problem: replies.unknownRecipient };
-  const other = routes.find((one) => one.transport !== route.transport || one.nexthop !== route.nexthop);
+  const other =
+    routes.length < 2
+      ? undefined
+      : routes.find((one) => one.transport !== route.transport || one.nexthop !== route.nexthop);
   if (other !== undefined) {
     complain(`${formatAddress(path.address)} is routed to ${describeRoute(route)} and to ${describeRoute(other)}`);
     return { problem: replies.twoRoutes };
@@ -137,7 +141,8 @@ export function judgeRecipient(
     return { problem: replies.unstaged };
   }
   if (!permits.has(transport.kind)) return { problem: replies.relayDenied };
-  return { value: Object.freeze({ ...path, kind: transport.kind, route }) };
+  const { address, parameters } = path;
+  return { value: Object.freeze({ address, parameters, kind: transport.kind, route }) };
 }
 
 function defaultRoute(permits: ReadonlySet<TransportKind>, defaults: DefaultTransports): Route | undefined {

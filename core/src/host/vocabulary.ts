@@ -13,6 +13,13 @@ import { type Terms, VocabularyGuard } from "./vocabulary-guard.ts";
 
 type Keyword = (session: Session) => string | undefined;
 
+/** A row in force: the verb in upper case, and the longest line it may have, CRLF included. */
+export interface Spoken {
+  readonly verb: string;
+  readonly command: Command;
+  readonly octets: number;
+}
+
 /** Everything the plugins of one listener added to the language, and core's own. Every key comes from or goes to the wire: Maps. */
 export class Vocabulary {
   readonly commands = new Map<string, Command>(baseCommands);
@@ -26,6 +33,8 @@ export class Vocabulary {
   readonly routes: (RouteDeclaration & { readonly plugin: string })[] = [];
   preamble: Preamble | undefined;
   readonly problems: Problem[] = [];
+  /** Rows as they were asked for since the last extension. */
+  readonly #spoken = new Map<string, Spoken>();
   readonly #owners = new Map<string, string>();
   readonly #terms: Terms;
   readonly #limits: Limits;
@@ -64,6 +73,7 @@ export class Vocabulary {
     if (preamble !== undefined) this.#own(plugin, "preamble", () => (this.preamble = guard.preamble(preamble)));
     for (const route of extension.routes ?? []) this.routes.push({ ...route, plugin });
     for (const permit of extension.permits ?? []) this.permits.push({ ...permit, plugin });
+    this.#spoken.clear();
     if (this.mechanisms.size > 0) this.mailParameters.set("AUTH", authParameter); // RFC 4954 §5
   }
 
@@ -99,6 +109,20 @@ export class Vocabulary {
     );
     if (offered.length > 0) lines.push(`AUTH ${offered.map((mechanism) => mechanism.name).join(" ")}`); // RFC 4954 §3
     return lines;
+  }
+
+  /** The row of a verb, whatever the case it is written in. */
+  spoken(word: string): Spoken | undefined {
+    return this.#spoken.get(word) ?? this.#speak(asciiUpper(word));
+  }
+
+  #speak(verb: string): Spoken | undefined {
+    const known = this.#spoken.get(verb);
+    const command = this.commands.get(verb);
+    if (known !== undefined || command === undefined) return known;
+    const spoken: Spoken = { verb, command, octets: this.lineOctets(verb) };
+    this.#spoken.set(verb, spoken);
+    return spoken;
   }
 
   /** Longest line a verb may have, CRLF included (RFC 5321 §4.5.3.1.4). */

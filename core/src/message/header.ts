@@ -6,8 +6,6 @@ export interface Field {
   readonly raw: Uint8Array;
 }
 
-const fieldName = /^([\x21-\x39\x3b-\x7e]+)[ \t]*:/;
-
 /** Header sections are bounded: 256 KiB (design §4). */
 export const headerOctets = 256 * 1024;
 
@@ -17,32 +15,44 @@ export const headerFields = 4096;
 /** Where the colon of a field must have come. */
 const nameOctets = 256;
 
+const [tab, sp, colon] = [0x09, 0x20, 0x3a];
+
+const none = new Uint8Array(0);
+
 /** Splits the header section off content that arrives in pieces. */
 export class HeaderSplitter {
-  readonly fields: Field[] = [];
+  /** Of the section, once it has `ended`. */
+  fields: readonly Field[] = [];
   /** Octets of the header section, without the empty line behind it. Fixed once `ended`. */
   octets = 0;
   ended = false;
   /** The empty line stands behind the section. */
   separated = false;
   tooBig = false;
-  #kept: Uint8Array = new Uint8Array(1024);
+  /** What came so far: the first piece as it was lent, as long as `push` lasts. */
+  #kept: Uint8Array = none;
   #length = 0;
   #lineStart = 0;
   /** Index up to which no LF was found. */
   #searched = 0;
   /** Start of the long line that was looked at and found to be a field. */
   #judged = -1;
-  #fieldStart = 0;
-  #name: string | undefined;
+  /** Of each field its start, and where its name ends. */
+  #starts: number[] = [];
+  #nameEnds: number[] = [];
 
   push(slice: Uint8Array): void {
     if (this.ended) return;
     // What lies beyond the limit and the empty line cannot be header any more, and is looked at no further
-    const taken = slice.subarray(0, headerOctets + 2 - this.#length);
-    this.#append(taken);
+    const most = headerOctets + 2 - this.#length;
+    const taken = slice.length > most ? slice.subarray(0, most) : slice;
+    const lent = this.#length === 0;
+    if (lent) this.#kept = taken;
+    else this.#append(taken);
+    this.#length += taken.length;
     this.#readLines();
     if (!this.ended && this.#length >= headerOctets + 2) this.#giveUp();
+    if (lent && !this.ended) this.#grow(1024);
   }
 
   /** The content is over: what stands there is the last field. */
@@ -53,20 +63,21 @@ export class HeaderSplitter {
   }
 
   #append(octets: Uint8Array): void {
-    if (this.#length + octets.length > this.#kept.length) {
-      const grown = new Uint8Array(Math.max(this.#kept.length * 2, this.#length + octets.length));
-      grown.set(this.#kept.subarray(0, this.#length));
-      this.#kept = grown;
-    }
+    if (this.#length + octets.length > this.#kept.length) this.#grow(this.#length + octets.length);
     this.#kept.set(octets, this.#length);
-    this.#length += octets.length;
+  }
+
+  #grow(least: number): void {
+    const grown = new Uint8Array(Math.max(this.#length * 2, least));
+    grown.set(this.#kept.subarray(0, this.#length));
+    this.#kept = grown;
   }
 
   #readLines(): void {
     while (!this.ended) {
-      const lf = this.#kept.subarray(0, this.#length).indexOf(LF, Math.max(this.#searched, this.#lineStart));
+      const lf = this.#kept.indexOf(LF, Math.max(this.#searched, this.#lineStart));
       this.#searched = this.#length;
-      if (lf < 0) return this.#endIfText();
+      if (lf < 0 || lf >= this.#length) return this.#endIfText();
       this.#searched = lf + 1;
       this.#takeLine(lf + 1);
     }
@@ -77,18 +88,17 @@ export class HeaderSplitter {
     const known = this.#length - this.#lineStart >= nameOctets;
     if (!known || this.#judged === this.#lineStart) return;
     this.#judged = this.#lineStart;
-    if (!this.#continues() && this.#nameAt(this.#length) === undefined) this.#endAt(this.#lineStart);
+    if (!this.#continues() && this.#nameEnd(this.#length) < 0) this.#endAt(this.#lineStart);
   }
 
   /** Looks at the line from #lineStart to `end`. */
   #takeLine(end: number): void {
     if (!this.#continues()) {
-      const name = this.#nameAt(end);
-      if (name === undefined) return this.#endAt(this.#lineStart);
-      this.#closeField(this.#lineStart);
-      if (this.fields.length >= headerFields) return this.#giveUp();
-      this.#name = name;
-      this.#fieldStart = this.#lineStart;
+      const nameEnd = this.#nameEnd(end);
+      if (nameEnd < 0) return this.#endAt(this.#lineStart);
+      if (this.#starts.length >= headerFields) return this.#giveUp();
+      this.#starts.push(this.#lineStart);
+      this.#nameEnds.push(nameEnd);
     }
     this.#lineStart = end;
   }
@@ -96,33 +106,62 @@ export class HeaderSplitter {
   /** The line belongs to the field before it. */
   #continues(): boolean {
     const first = this.#kept[this.#lineStart];
-    return (first === 0x20 || first === 0x09) && this.#name !== undefined;
+    return (first === sp || first === tab) && this.#starts.length > 0;
   }
 
-  #nameAt(end: number): string | undefined {
-    const start = this.#lineStart;
-    const head = this.#kept.subarray(start, Math.min(end, start + nameOctets));
-    return fieldName.exec(String.fromCharCode(...head))?.[1];
+  /** Index behind the name of the field that begins at #lineStart (RFC 5322 §2.2), or -1. */
+  #nameEnd(end: number): number {
+    const kept = this.#kept;
+    const most = Math.min(end, this.#lineStart + nameOctets);
+    let at = this.#lineStart;
+    while (at < most && isNameOctet(kept[at] ?? 0)) at += 1;
+    const nameEnd = at;
+    while (at < most && (kept[at] === sp || kept[at] === tab)) at += 1;
+    return nameEnd > this.#lineStart && at < most && kept[at] === colon ? nameEnd : -1;
   }
 
   #giveUp(): void {
     this.tooBig = true;
     this.ended = true;
-    this.fields.length = 0;
-    this.#kept = new Uint8Array(0);
-  }
-
-  #closeField(end: number): void {
-    if (this.#name !== undefined)
-      this.fields.push(Object.freeze({ name: this.#name, raw: this.#kept.slice(this.#fieldStart, end) }));
-    this.#name = undefined;
+    this.#kept = none;
+    this.#starts = this.#nameEnds = [];
   }
 
   #endAt(end: number): void {
-    this.#closeField(end);
+    const section = this.#kept.slice(0, end);
+    const { length } = this.#starts;
+    this.fields = this.#starts.map(
+      (start, at) =>
+        new SectionField(section, start, this.#nameEnds[at] ?? 0, at + 1 < length ? (this.#starts[at + 1] ?? 0) : end),
+    );
     this.octets = end;
     this.separated = end < this.#length && this.#kept[end] === CR;
     this.ended = true;
-    this.#kept = new Uint8Array(0);
+    this.#kept = none;
+    this.#starts = this.#nameEnds = [];
+  }
+}
+
+const isNameOctet = (octet: number): boolean => octet > 0x20 && octet < 0x7f && octet !== colon;
+
+/** A field as part of the section it came in: cut out when somebody looks. */
+class SectionField implements Field {
+  readonly #section: Uint8Array;
+  readonly #start: number;
+  readonly #nameEnd: number;
+  readonly #end: number;
+
+  constructor(section: Uint8Array, start: number, nameEnd: number, end: number) {
+    this.#section = section;
+    this.#start = start;
+    this.#nameEnd = nameEnd;
+    this.#end = end;
+  }
+
+  get name(): string {
+    return String.fromCharCode(...this.#section.subarray(this.#start, this.#nameEnd));
+  }
+  get raw(): Uint8Array {
+    return this.#section.subarray(this.#start, this.#end);
   }
 }

@@ -1,6 +1,7 @@
 import { asciiLower, encodeUtf8, joinOctets } from "../protocol/octets.ts";
 import type { Field } from "./header.ts";
 import { type BodyTransform, writeTransformed } from "./rewrite.ts";
+import { type Soon, soon } from "./soon.ts";
 import type { Spool } from "./spool.ts";
 
 /** A received message: CRLF line ends, dots unstuffed. Reading is possible any number of times. */
@@ -39,7 +40,8 @@ export class Message implements StoredMessage {
   /** Fields on top of what was received, topmost first. */
   #added: Field[] = [];
   /** Core's own, between those and what was received. No plugin takes it away. */
-  #trace: readonly Field[] = [];
+  #trace: Field | undefined;
+  #makeTrace: (() => Field) | undefined;
   #original: readonly Field[];
   readonly #received: readonly Field[];
   readonly #headerOctets: number;
@@ -58,7 +60,7 @@ export class Message implements StoredMessage {
   }
 
   get fields(): readonly Field[] {
-    return [...this.#added, ...this.#trace, ...this.#original];
+    return [...this.#added, ...this.#stamped, ...this.#original];
   }
 
   get octets(): number {
@@ -66,9 +68,15 @@ export class Message implements StoredMessage {
     return joinOctets(this.#head()).length + rest;
   }
 
-  /** The trace field (RFC 5321 §4.4): where a message came from stays with it. */
-  stamp(field: Field): void {
-    this.#trace = [field];
+  /** The trace field (RFC 5321 §4.4): where a message came from stays with it. Made when somebody looks. */
+  stamp(make: () => Field): void {
+    this.#makeTrace = make;
+  }
+
+  get #stamped(): readonly Field[] {
+    if (this.#makeTrace === undefined) return [];
+    this.#trace ??= this.#makeTrace();
+    return [this.#trace];
   }
 
   /** On top of everything there is. */
@@ -131,7 +139,7 @@ export class Message implements StoredMessage {
   }
 
   #head(): Uint8Array[] {
-    const head = [...this.#added, ...this.#trace].map((field) => field.raw);
+    const head = [...this.#added, ...this.#stamped].map((field) => field.raw);
     if (this.#touched) head.push(...this.#original.map((field) => field.raw));
     if (this.#body !== undefined) head.push(crlf);
     // Text that is no header must not join the fields above it
@@ -152,7 +160,9 @@ export class Message implements StoredMessage {
   }
 
   /** Frees memory and file. Readings under way finish first. */
-  async dispose(): Promise<void> {
-    await Promise.all([this.#spool.dispose(), this.#body?.dispose()]);
+  dispose(): Soon<void> {
+    const received = this.#spool.dispose();
+    const rewritten = this.#body?.dispose();
+    return soon(received, () => rewritten);
   }
 }

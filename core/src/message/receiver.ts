@@ -3,6 +3,7 @@ import { errorCode } from "./error-code.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { HeaderSplitter } from "./header.ts";
 import { Message, sameName } from "./message.ts";
+import { type Soon, attempt, soon } from "./soon.ts";
 import { Spool, type SpoolPlace } from "./spool.ts";
 
 /** RFC 5321 §6.3: more Received fields than this are a loop. */
@@ -40,9 +41,14 @@ export class MessageReceiver {
     this.#problem ??= reply;
   }
 
+  /** However the octets were cut: what is too big is not refused for its header. */
+  #refuseSize(): void {
+    if (this.#problem === undefined || this.#problem === replies.headerTooBig) this.#problem = replies.tooBig;
+  }
+
   write(slice: Uint8Array): void {
     this.#octets += slice.length;
-    if (this.#most > 0 && this.#octets > this.#most) this.refuse(replies.tooBig); // RFC 1870 §6.3
+    if (this.#most > 0 && this.#octets > this.#most) this.#refuseSize(); // RFC 1870 §6.3
     if (this.#problem !== undefined) return;
     this.#header.push(slice);
     if (this.#header.tooBig) this.refuse(replies.headerTooBig);
@@ -59,24 +65,23 @@ export class MessageReceiver {
   }
 
   /** The body is over. Gives the message, or the reply that refuses it. */
-  async finish(): Promise<Message | Reply> {
-    this.#header.end();
-    if (this.#header.fields.filter((field) => sameName(field.name, "Received")).length > mostHops)
+  finish(): Soon<Message | Reply> {
+    const header = this.#header;
+    header.end();
+    const { fields } = header;
+    if (fields.length > mostHops && fields.filter((field) => sameName(field.name, "Received")).length > mostHops)
       this.refuse(replies.tooManyHops);
-    try {
-      if (this.#problem === undefined) await this.#spool.finish();
-    } catch (error) {
-      this.refuse(storageReply(error));
-    }
-    if (this.#problem !== undefined) {
-      await this.discard();
-      return this.#problem;
-    }
-    const { fields, octets, separated } = this.#header;
-    return new Message(this.#spool, fields, octets, separated);
+    const stored = this.#problem === undefined ? attempt(() => this.#spool.finish(), this.#failed) : undefined;
+    return soon(stored, () => {
+      const problem = this.#problem;
+      if (problem !== undefined) return soon(this.discard(), () => problem);
+      return new Message(this.#spool, fields, header.octets, header.separated);
+    });
   }
 
-  discard(): Promise<void> {
+  readonly #failed = (error: unknown): void => this.refuse(storageReply(error));
+
+  discard(): Soon<void> {
     return this.#spool.dispose();
   }
 }

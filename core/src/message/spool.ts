@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { joinOctets } from "../protocol/octets.ts";
 import type { MemoryBudget } from "./budget.ts";
 import { giveBack } from "./give-back.ts";
+import type { Soon } from "./soon.ts";
 
 /** Octets handed to the file in one write, and read in one read. */
 const blockOctets = 256 * 1024;
@@ -112,8 +113,12 @@ export class Spool {
     this.#taken = 0;
   }
 
-  /** Resolves when all is where it stays. Rejects with the file system's error. */
-  async finish(): Promise<void> {
+  /** All is where it stays, at once or when it resolves. Rejects with the file system's error. */
+  finish(): Soon<void> {
+    return this.#spilled || this.#writing !== undefined ? this.#finishFile() : undefined;
+  }
+
+  async #finishFile(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     if (this.#spilled && this.#held > 0 && this.#error === undefined) await this.#writeOut();
     if (this.#error !== undefined) throw this.#error;
@@ -142,12 +147,11 @@ export class Spool {
   }
 
   /** Frees memory and file once nobody reads any more. */
-  async dispose(): Promise<void> {
-    await this.#writing;
-    await this.#release();
+  dispose(): Soon<void> {
+    return this.#writing === undefined ? this.#release() : this.#writing.then(() => this.#release());
   }
 
-  async #release(): Promise<void> {
+  #release(): Soon<void> {
     this.#users -= 1;
     if (this.#users > 0) return;
     this.#giveBack();
@@ -155,7 +159,7 @@ export class Spool {
     const file = this.#file;
     this.#file = undefined;
     // The file has no name: what cannot be closed cannot be lost either, and changes no answer
-    await file?.close().catch(() => {});
+    return file?.close().catch(() => {});
   }
 }
 

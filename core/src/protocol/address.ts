@@ -29,7 +29,7 @@ export function readMailbox(text: string, from: number): { address: Address; end
     if (close < 0) return undefined;
     end = close + 1;
   } else {
-    while (end < text.length && !/[\s<>,:@]/.test(text.charAt(end))) end += 1;
+    while (end < text.length && !endsDomain(text, end)) end += 1;
   }
   const written = text.slice(start, end);
   const domain = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
@@ -37,10 +37,31 @@ export function readMailbox(text: string, from: number): { address: Address; end
   return { address: Object.freeze({ localPart: local.value, domain, text: text.slice(from, end) }), end };
 }
 
+const [tab, cr, sp, comma, colon, lt, gt, atSign] = [0x09, 0x0d, 0x20, 0x2c, 0x3a, 0x3c, 0x3e, 0x40];
+
+function endsDomain(text: string, index: number): boolean {
+  const code = text.charCodeAt(index);
+  if (code > 0x7f) return /\s/.test(text.charAt(index));
+  return (
+    code === gt ||
+    code === atSign ||
+    code === sp ||
+    (code >= tab && code <= cr) ||
+    code === lt ||
+    code === comma ||
+    code === colon
+  );
+}
+
+/** Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3). */
+function endsDotString(text: string, index: number): boolean {
+  const code = text.charCodeAt(index);
+  return code === atSign || code === gt || code === sp || code === tab || code === lt;
+}
+
 function readDotString(text: string, from: number): { value: string; end: number } | undefined {
   let end = from;
-  // Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3)
-  while (end < text.length && !/[@ \t<>]/.test(text.charAt(end))) end += 1;
+  while (end < text.length && !endsDotString(text, end)) end += 1;
   const value = text.slice(from, end);
   return dotString.test(value) ? { value, end } : undefined;
 }

@@ -1,3 +1,4 @@
+import { copied, copyClean, openWindow } from "./clean.ts";
 import { CR, DOT, LF } from "./octets.ts";
 
 /** What to do with a CR or LF that stands alone in a body. */
@@ -22,30 +23,35 @@ export class DotReader {
   }
 
   /**
-   * Reads `chunk` and hands the content to `sink` as slices of it, without copying.
+   * Reads `chunk` and hands the content to `sink` in pieces, lent for the call.
    * Returns the index behind the end of the body, or -1 when the body goes on.
    */
-  push(chunk: Uint8Array, sink: (slice: Uint8Array) => void): number {
+  push(chunk: Uint8Array, sink: (piece: Uint8Array) => void): number {
     let at = 0;
-    let from = 0; // start of the slice not yet handed over
-    let cr = -2; // the next CR and LF, searched for once and again only when passed
-    let lf = -2;
-    const flush = (to: number): void => {
-      if (to > from) sink(chunk.subarray(from, to));
-    };
+    let windowEnd = 0;
     while (at < chunk.length) {
+      if (this.#at === "lineStart" || this.#at === "text") {
+        if (at >= windowEnd) windowEnd = openWindow(chunk, at);
+        const to = copyClean(at, this.#at === "lineStart");
+        if (to > at) {
+          sink(copied());
+          at = to;
+          this.#at = chunk[at - 1] === LF ? "lineStart" : "text";
+          continue;
+        }
+      }
       const octet = chunk[at];
       switch (this.#at) {
         case "lineStart":
-          if (octet === DOT) {
-            flush(at);
-            from = at += 1;
-            this.#at = "dot";
-          } else this.#at = "text";
+        case "text":
+          if (octet === DOT) this.#at = "dot";
+          else if (octet === CR) this.#at = "cr";
+          else this.#bare(sink); // LF
+          at += 1;
           break;
         case "dot": // `.CR` may be the end; any other octet was stuffed
           if (octet === CR) {
-            from = at += 1;
+            at += 1;
             this.#at = "dotCr";
           } else this.#at = "text";
           break;
@@ -59,37 +65,18 @@ export class DotReader {
         case "cr": // a CR was read and is not handed over yet
           if (octet === LF) {
             sink(crlf);
-            from = at += 1;
+            at += 1;
             this.#at = "lineStart";
-          } else {
-            this.#bare(sink);
-            this.#at = "text";
-          }
-          break;
-        case "text": {
-          if (cr !== -1 && cr < at) cr = chunk.indexOf(CR, at);
-          if (lf !== -1 && lf < at) lf = chunk.indexOf(LF, at);
-          if (cr !== -1 && cr + 1 === lf) {
-            at = lf + 1; // a whole line stays in the slice
-            this.#at = "lineStart";
-          } else if (cr !== -1 && (lf === -1 || cr < lf)) {
-            flush(cr);
-            from = at = cr + 1;
-            this.#at = "cr";
-          } else if (lf !== -1) {
-            flush(lf);
-            from = at = lf + 1;
-            this.#bare(sink);
-          } else at = chunk.length;
-        }
+          } else this.#bare(sink);
       }
     }
-    flush(at);
     return -1;
   }
 
+  /** A CR or LF alone: what follows is in the middle of a line. */
   #bare(sink: (slice: Uint8Array) => void): void {
     this.sawBare = true;
+    this.#at = "text";
     if (this.#mend) sink(crlf);
   }
 }

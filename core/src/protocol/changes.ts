@@ -29,7 +29,8 @@ export const begin = (state: In<"ready">, { reversePath, parameters }: MailArgum
 
 export const addRecipient = (state: In<"mail" | "rcpt">, recipient: AcceptedRecipient, context: Context): Step => {
   context.accept(state.transaction, recipient);
-  return on(replies.recipientOk, { ...state, phase: "rcpt" });
+  const { phase, greeting, transaction } = state;
+  return on(replies.recipientOk, phase === "rcpt" ? state : { phase: "rcpt", greeting, transaction });
 };
 
 export const openBody = (state: In<"mail" | "rcpt">): Step => {

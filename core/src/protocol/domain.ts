@@ -1,6 +1,7 @@
 import { asciiLower, isAscii } from "./octets.ts";
 
-const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const label = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
+const labels = new RegExp(`^${label}(?:\\.${label})*$`);
 // oxlint-disable-next-line no-control-regex -- control octets are among the forbidden
 const forbiddenInUnicode = /[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u005e\u0060\u007b-\u00a0]/;
 
@@ -15,6 +16,7 @@ const mostOctets = 255;
  */
 export function canonicalDomain(text: string): string | undefined {
   if (text.length > mostOctets) return undefined; // before the conversion, which is not linear
+  if (labels.test(text)) return text;
   if (isAscii(text)) return checkedLabels(asciiLower(text));
   if (forbiddenInUnicode.test(text)) return undefined;
   if (text.split(/[.\u3002\uff0e\uff61]/).some((part) => part === "")) return undefined;
@@ -30,9 +32,7 @@ export function canonicalDomain(text: string): string | undefined {
 }
 
 function checkedLabels(name: string): string | undefined {
-  if (name.length === 0 || name.length > mostOctets) return undefined;
-  const labels = name.split(".");
-  return labels.every((part) => label.test(part)) ? name : undefined;
+  return name.length <= mostOctets && labels.test(name) ? name : undefined;
 }
 
 const ipv4Part = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";

@@ -1,9 +1,18 @@
-import { CR, LF } from "./octets.ts";
+import { CR, LF, decodeUtf8 } from "./octets.ts";
 
-/** One command line: its octets without CRLF, or what was wrong with it. */
-export type LineRead = Uint8Array | "tooLong" | "badLineEnd" | "badOctets";
+/** One command line without CRLF, or what was wrong with it. */
+export type LineRead = Line | "tooLong" | "badLineEnd" | "badOctets";
+
+export interface Line {
+  readonly text: string;
+  /** On the wire, CRLF included. */
+  readonly octets: number;
+}
 
 const nothing = new Uint8Array(0);
+
+/** A pipelined group is decoded at once: a hundred recipients. */
+const groupOctets = 4096;
 
 /**
  * What the client sent and nobody has read yet, as lines or as raw octets.
@@ -18,6 +27,9 @@ export class Input {
   /** Index up to which no LF was found. */
   #searched = 0;
   #dropping = false;
+  /** Lines decoded at once, and the index of their first octet: ASCII, so that octets and characters are one. */
+  #text = "";
+  #textAt = 0;
 
   /** Octets that wait. */
   get length(): number {
@@ -42,18 +54,24 @@ export class Input {
     this.#room = new Uint8Array(2 * (waiting + chunk.length));
     this.#room.set(this.peek());
     this.#room.set(chunk, waiting);
-    this.#searched = Math.max(0, this.#searched - this.#at);
     this.#octets = this.#room.subarray(0, waiting + chunk.length);
-    this.#at = 0;
+    this.#begin();
   }
 
   /** Copies what still waits of a chunk that was lent. */
   keep(): void {
     if (this.length === 0 || this.#octets.buffer === this.#room.buffer) return;
     this.#room = this.#octets.slice(this.#at);
-    this.#searched = Math.max(0, this.#searched - this.#at);
     this.#octets = this.#room;
+    this.#begin();
+  }
+
+  /** What waited has moved to the front. */
+  #begin(): void {
+    this.#searched = Math.max(0, this.#searched - this.#at);
     this.#at = 0;
+    this.#text = "";
+    this.#textAt = 0;
   }
 
   /** Everything that waits. `consume` what was used of it. */
@@ -71,32 +89,61 @@ export class Input {
     this.#room = nothing;
     this.#at = 0;
     this.#searched = 0;
+    this.#text = "";
+    this.#textAt = 0;
   }
 
   /** The next line of at most `most` octets, CRLF included, or undefined while it is incomplete. */
   line(most: number): LineRead | undefined {
-    const octets = this.#octets;
     const start = this.#at;
-    const end = octets.indexOf(LF, Math.max(this.#searched, start));
-    if (end < 0) {
-      this.#searched = octets.length;
-      if (this.#dropping || octets.length - start > most) {
-        this.#dropping = true;
-        this.clear();
-      }
-      return undefined;
-    }
-    this.consume(end + 1 - start);
-    if (this.#dropping || end + 1 - start > most) {
-      this.#dropping = false;
-      return "tooLong";
-    }
+    const octets = this.#octets;
+    const at = start - this.#textAt;
+    const decoded = at < this.#text.length;
+    const end = decoded
+      ? this.#textAt + this.#text.indexOf("\n", at)
+      : octets.indexOf(LF, Math.max(this.#searched, start));
+    if (end < 0) return this.#incomplete(most);
+    const length = end + 1 - start;
+    const read = this.#dropping || length > most ? "tooLong" : this.#read(start, end);
+    this.#dropping = false;
+    this.consume(length);
+    return read;
+  }
+
+  #incomplete(most: number): undefined {
+    this.#searched = this.#octets.length;
+    if (!this.#dropping && this.length <= most) return;
+    this.#dropping = true;
+    this.clear();
+  }
+
+  /** The line whose LF stands at `end`. */
+  #read(start: number, end: number): LineRead {
     // RFC 5321 §2.3.8: lines end with CRLF, and CR stands nowhere else
-    if (end === start || octets[end - 1] !== CR) return "badLineEnd";
-    const line = octets.subarray(start, end - 1);
-    return line.every(isAllowed) ? line : "badOctets";
+    if (end === start || this.#octets[end - 1] !== CR) return "badLineEnd";
+    const octets = end + 1 - start;
+    if (start - this.#textAt >= this.#text.length) this.#decode(start, end + 1);
+    const at = start - this.#textAt;
+    if (at < this.#text.length) {
+      const text = this.#text.slice(at, at + octets - 2);
+      return text.includes("\r") ? "badOctets" : { text, octets };
+    }
+    const text = decodeUtf8(this.#octets.subarray(start, end - 1));
+    return text === undefined || forbidden.test(text) ? "badOctets" : { text, octets };
+  }
+
+  /** Decodes all lines that are there, from one that ends before `end`, if they are plain text. */
+  #decode(start: number, end: number): void {
+    const last = this.#octets.lastIndexOf(LF, start + groupOctets - 1) + 1;
+    const group = this.#octets.subarray(start, Math.max(last, end));
+    const text = decodeUtf8(group);
+    this.#textAt = start;
+    this.#text = text?.length === group.length && !forbiddenInGroup.test(text) ? text : "";
   }
 }
 
-/** TAB, printable ASCII and UTF-8. Never NUL, CR, ESC or DEL. */
-const isAllowed = (octet: number): boolean => (octet >= 0x20 ? octet !== 0x7f : octet === 0x09);
+// TAB, printable ASCII and UTF-8. Never NUL, CR, ESC or DEL
+// oxlint-disable-next-line no-control-regex -- control octets are what must not pass
+const forbidden = /[\x00-\x08\x0a-\x1f\x7f]/;
+// oxlint-disable-next-line no-control-regex -- as above, with the line ends of a group
+const forbiddenInGroup = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;

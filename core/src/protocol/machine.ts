@@ -147,6 +147,7 @@ export function command<A, J, P extends Phase>(row: Row<A, J, P>): Command {
       const parsed = row.syntax(argument, context);
       if ("problem" in parsed) return done(refused(parsed, true));
       const here = state as In<P>;
+      if (row.judge === nobody) return done(row.change(here, parsed.value as never, context)); // what was parsed is what changes
       // An async judge fits the type: the guard has to see its promise
       return row.judge(judges, here, parsed.value, (outcome) =>
         done("problem" in outcome ? refused(outcome, false) : row.change(here, outcome.value, context)),

@@ -3,16 +3,24 @@ export const LF = 0x0a;
 export const DOT = 0x2e;
 
 /** Folds A to Z and nothing else: Unicode folding once ran `RſET` as RSET. */
-export const asciiUpper = (text: string): string => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
+export const asciiUpper = (text: string): string =>
+  /[a-z]/.test(text) ? text.replace(/[a-z]+/g, (letters) => letters.toUpperCase()) : text;
 
 /** Folds a to z and nothing else. */
-export const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+export const asciiLower = (text: string): string =>
+  /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
 
-/** Drops SP and TAB, the blanks of SMTP, from the end: what Unicode calls blank is text here. */
+/** SP or TAB, the blanks of SMTP, stands there. */
+export function isBlankAt(text: string, index: number): boolean {
+  const code = text.charCodeAt(index);
+  return code === 0x20 || code === 0x09;
+}
+
+/** Drops blanks from the end: what Unicode calls blank is text here. */
 export function withoutTrailingBlanks(text: string): string {
   let end = text.length;
-  while (end > 0 && (text[end - 1] === " " || text[end - 1] === "\t")) end -= 1;
-  return text.slice(0, end);
+  while (isBlankAt(text, end - 1)) end -= 1;
+  return end === text.length ? text : text.slice(0, end);
 }
 
 // oxlint-disable-next-line no-control-regex -- finding octets beyond ASCII is the purpose

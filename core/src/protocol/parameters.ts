@@ -64,8 +64,12 @@ class ReadParameters extends Map<string, string | null> {
   }
 }
 
+/** Most paths stand alone. */
+const noParameters: Parameters = new ReadParameters().seal();
+
 /** Reads what follows a path. */
 export function readParameters(text: string, table: ParameterTable): Parameters | Reply {
+  if (text === "") return noParameters;
   const read = new ReadParameters();
   for (const word of text.split(/[ \t]+/)) {
     if (word === "") continue;

@@ -1,5 +1,6 @@
 import { type Address, readMailbox } from "./address.ts";
 import { canonicalDomain, canonicalLiteral } from "./domain.ts";
+import { isBlankAt } from "./octets.ts";
 
 /** Where a path was read to, and what it names. `null` is the null reverse-path `<>`. */
 export interface PathRead<P> {
@@ -12,22 +13,24 @@ export interface PathRead<P> {
  * Reads `<…>` of MAIL FROM, RFC 5321 §4.1.2. Source routes are read and dropped (§4.1.1.3, appendix C).
  * Blanks before the path and a path without brackets are taken too: clients send both.
  */
-export function readReversePath(text: string): PathRead<Address | null> | undefined {
-  const from = skipBlanks(text);
+export function readReversePath(text: string, start = 0): PathRead<Address | null> | undefined {
+  const from = skipBlanks(text, start);
   if (text.startsWith("<>", from)) return bounded(text, { path: null, end: from + 2 });
   return readPath(text, from);
 }
 
 /** Reads `<…>` of RCPT TO. `<postmaster>` without a domain is an address with an empty domain (§4.5.1). */
-export function readForwardPath(text: string): PathRead<Address> | undefined {
-  const from = skipBlanks(text);
+export function readForwardPath(text: string, start = 0): PathRead<Address> | undefined {
+  const from = skipBlanks(text, start);
+  return readPath(text, from) ?? readPostmaster(text, from);
+}
+
+function readPostmaster(text: string, from: number): PathRead<Address> | undefined {
   const postmaster = /^<?postmaster>?(?=[ \t]|$)/i.exec(text.slice(from));
-  if (postmaster !== null && postmaster[0].startsWith("<") === postmaster[0].endsWith(">")) {
-    const written = postmaster[0].replace(/[<>]/g, "");
-    const address: Address = { localPart: "postmaster", domain: "", text: written };
-    return { path: address, end: from + postmaster[0].length };
-  }
-  return readPath(text, from);
+  if (postmaster === null || postmaster[0].startsWith("<") !== postmaster[0].endsWith(">")) return undefined;
+  const written = postmaster[0].replace(/[<>]/g, "");
+  const address: Address = { localPart: "postmaster", domain: "", text: written };
+  return { path: address, end: from + postmaster[0].length };
 }
 
 function readPath(text: string, from: number): PathRead<Address> | undefined {
@@ -40,11 +43,15 @@ function readPath(text: string, from: number): PathRead<Address> | undefined {
   return bounded(text, { path: read.address, end: read.end + (bracketed ? 1 : 0) });
 }
 
-const skipBlanks = (text: string): number => text.length - text.replace(/^[ \t]+/, "").length;
+function skipBlanks(text: string, from: number): number {
+  let at = from;
+  while (isBlankAt(text, at)) at += 1;
+  return at;
+}
 
 /** A path ends at a blank or at the end of the line: `<a@b>SIZE=1` is no path. */
 function bounded<P>(text: string, read: PathRead<P>): PathRead<P> | undefined {
-  return read.end === text.length || /[ \t]/.test(text.charAt(read.end)) ? read : undefined;
+  return read.end === text.length || isBlankAt(text, read.end) ? read : undefined;
 }
 
 /** Index behind `@a,@b:`; the index itself when there is none; undefined when it is malformed. */

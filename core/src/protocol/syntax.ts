@@ -4,7 +4,7 @@ import { canonicalDomain, canonicalLiteral } from "./domain.ts";
 import type { Context, Outcome } from "./machine.ts";
 import { asciiLower, asciiUpper } from "./octets.ts";
 import { type Parameters, type ParameterTable, readParameters } from "./parameters.ts";
-import { type PathRead, readForwardPath, readReversePath } from "./path.ts";
+import { readForwardPath, readReversePath } from "./path.ts";
 import { replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
 import type { ForwardPath, Greeting } from "./session.ts";
@@ -35,8 +35,9 @@ export interface MailArgument {
 }
 
 export function reversePath(argument: string, context: Context): Outcome<MailArgument> {
-  const read = afterKeyword(argument, /^from:/i, readReversePath);
-  if (read === undefined) return { problem: argument.match(/^from:/i) ? replies.badReversePath : replies.badMail };
+  if (!isSpelt(argument, "FROM:")) return { problem: replies.badMail };
+  const read = readReversePath(argument, 5);
+  if (read === undefined) return { problem: replies.badReversePath };
   const parameters = readParameters(argument.slice(read.end), context.mailParameters);
   if (isReply(parameters)) return { problem: parameters };
   if (read.path !== null && needsSmtputf8(read.path) && !parameters.has("SMTPUTF8"))
@@ -47,8 +48,9 @@ export function reversePath(argument: string, context: Context): Outcome<MailArg
 }
 
 export function forwardPath(argument: string, context: Context): Outcome<ForwardPath> {
-  const read = afterKeyword(argument, /^to:/i, readForwardPath);
-  if (read === undefined) return { problem: argument.match(/^to:/i) ? replies.badForwardPath : replies.badRcpt };
+  if (!isSpelt(argument, "TO:")) return { problem: replies.badRcpt };
+  const read = readForwardPath(argument, 3);
+  if (read === undefined) return { problem: replies.badForwardPath };
   const parameters = readParameters(argument.slice(read.end), context.rcptParameters);
   if (isReply(parameters)) return { problem: parameters };
   const address = read.path.domain === "" ? atServer(read.path, context.session.serverName) : read.path;
@@ -60,21 +62,13 @@ const atServer = (address: Address, name: string): Address => Object.freeze({ ..
 
 /** Every server has a postmaster: at its own name, whatever the case. */
 export const isPostmaster = ({ localPart, domain }: Address, serverName: string): boolean =>
-  asciiLower(localPart) === "postmaster" && domain === serverDomain(serverName);
+  localPart.length === 10 && asciiLower(localPart) === "postmaster" && domain === serverDomain(serverName);
 
 /** Name of the server in the form addresses are compared in. */
 export const serverDomain = (name: string): string => canonicalDomain(name) ?? canonicalLiteral(name) ?? name;
 
-function afterKeyword<P>(
-  argument: string,
-  keyword: RegExp,
-  read: (text: string) => PathRead<P> | undefined,
-): PathRead<P> | undefined {
-  const matched = keyword.exec(argument);
-  if (matched === null) return undefined;
-  const path = read(argument.slice(matched[0].length));
-  return path === undefined ? undefined : { path: path.path, end: path.end + matched[0].length };
-}
+const isSpelt = (argument: string, keyword: string): boolean =>
+  argument.startsWith(keyword) || asciiUpper(argument.slice(0, keyword.length)) === keyword;
 
 const isReply = (value: Parameters | Reply): value is Reply => "code" in value;
 

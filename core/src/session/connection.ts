@@ -111,8 +111,18 @@ function takeRandom(octets: number): number {
   return randomUsed - octets;
 }
 
-/** Unique within and across restarts: time in milliseconds and 40 random bits, base 36. Sorts by time. */
+/** All numbers of ten bits, two digits of base 32 each. */
+const digits = Array.from({ length: 1024 }, (_, value) => value.toString(32).padStart(2, "0").toUpperCase());
+
+let timed = 0;
+let time = "";
+
+/** Unique within and across restarts: time in milliseconds in base 36, then 40 random bits. Sorts by time. */
 export function newId(milliseconds: number): string {
-  const random = randomPool.readUIntBE(takeRandom(5), 5);
-  return `${milliseconds.toString(36)}${random.toString(36).padStart(8, "0")}`.toUpperCase();
+  if (milliseconds !== timed) time = milliseconds.toString(36).toUpperCase();
+  timed = milliseconds;
+  const at = takeRandom(5);
+  const low = randomPool.readUInt32LE(at);
+  const last = ((low >>> 30) << 8) | (randomPool[at + 4] ?? 0);
+  return `${time}${digits[low & 1023]}${digits[(low >>> 10) & 1023]}${digits[(low >>> 20) & 1023]}${digits[last]}`;
 }

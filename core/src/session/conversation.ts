@@ -1,16 +1,19 @@
 import type { LiveGeneration } from "../host/generation.ts";
 import type { Fault } from "../host/onlookers.ts";
+import type { LineFault } from "../host/trace.ts";
+import type { Spoken } from "../host/vocabulary.ts";
+import { soon } from "../message/soon.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
 import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
-import { asciiUpper, decodeUtf8, withoutTrailingBlanks } from "../protocol/octets.ts";
+import { asciiUpper, isBlankAt, withoutTrailingBlanks } from "../protocol/octets.ts";
 import { replies } from "../protocol/replies.ts";
 import { type Reply, replyLines } from "../protocol/reply.ts";
 import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
 import { BodyIntake } from "./body.ts";
 import { note } from "./connection.ts";
 import { makeContext } from "./context.ts";
-import { badLine, connectionRefusal, faultOf, isFault } from "./faults.ts";
+import { badLine, connectionRefusal, isFault } from "./faults.ts";
 import { Judging } from "./judging.ts";
 import type { LiveRun } from "./live-run.ts";
 import { LineMask } from "./masking.ts";
@@ -96,33 +99,38 @@ export class Conversation {
 
   /** A line where a command is due. */
   command(read: LineRead): void {
-    const text = typeof read === "string" ? undefined : decodeUtf8(read);
-    const line = withoutTrailingBlanks(text ?? ""); // RFC 5321 §4.1.1: they are tolerated
-    const space = line.search(/[ \t]/);
-    const verb = asciiUpper(space < 0 ? line : line.slice(0, space));
-    const command = this.#generation.vocabulary.commands.get(verb);
-    if (this.#run.traced) {
-      const seen =
-        text === undefined ? this.#mask.broken(faultOf(read)) : this.#mask.command(text, command !== undefined);
-      this.#run.trace({ type: "client", ...seen });
-    }
+    if (typeof read === "string") return this.#broken(read);
+    const line = withoutTrailingBlanks(read.text); // RFC 5321 §4.1.1: they are tolerated
+    let end = 0;
+    while (end < line.length && !isBlankAt(line, end)) end += 1;
+    const word = line.slice(0, end);
+    const spoken = this.#generation.vocabulary.spoken(word);
+    if (this.#run.traced) this.#run.trace({ type: "client", ...this.#mask.command(read.text, spoken !== undefined) });
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
-    if (text === undefined) return this.#fault(badLine(read));
-    if (foreignVerbs.has(verb)) {
+    if (spoken === undefined) {
+      if (!foreignVerbs.has(asciiUpper(word))) return this.#fault(replies.unknownCommand, "unknownCommand");
       this.#tell("syntax");
       return this.close(replies.otherProtocol);
     }
-    if (command === undefined) return this.#fault(replies.unknownCommand, "unknownCommand");
-    const refusal = this.#refuseVerb(verb, command, typeof read === "string" ? 0 : read.length + 2);
+    const refusal = this.#refuseVerb(spoken, read.octets);
     if (refusal !== undefined) return this.#fault(refusal);
-    this.#perform(command, space < 0 ? "" : line.slice(space).replace(/^[ \t]+/, ""));
+    while (isBlankAt(line, end)) end += 1;
+    this.#perform(spoken.command, line.slice(end));
+  }
+
+  /** A line that is no command. */
+  #broken(fault: LineFault): void {
+    if (this.#run.traced) this.#run.trace({ type: "client", ...this.#mask.broken(fault) });
+    const tooMany = this.#tally.command();
+    if (tooMany !== undefined) return this.close(tooMany);
+    this.#fault(badLine(fault));
   }
 
   /** What stands before any row: the length of its line, gates, legal phases. */
-  #refuseVerb(verb: string, command: Command, octets: number): Reply | undefined {
+  #refuseVerb({ verb, command, octets: most }: Spoken, octets: number): Reply | undefined {
     const { vocabulary } = this.#generation;
-    if (octets > vocabulary.lineOctets(verb)) return verb === "AUTH" ? replies.authLineTooLong : replies.lineTooLong;
+    if (octets > most) return verb === "AUTH" ? replies.authLineTooLong : replies.lineTooLong;
     for (const gate of vocabulary.gates) {
       const refusal = gate(verb, this.#run.session);
       if (refusal !== undefined) return refusal;
@@ -143,11 +151,11 @@ export class Conversation {
   /** A line a row asked for. Never shown: it may be a secret. */
   answer(read: LineRead, step: Extract<Step, { go: "line" }>): void {
     this.reading = commands;
-    const line = typeof read === "string" ? undefined : decodeUtf8(read);
-    const fault = line === undefined ? faultOf(read) : undefined;
-    this.#run.trace({ type: "client", ...this.#mask.answer(line, fault) });
-    if (line === undefined) return this.#fault(read === "tooLong" ? step.tooLong : badLine(read));
-    this.#take(step.resume(line));
+    const fault = typeof read === "string" ? read : undefined;
+    const line = typeof read === "string" ? undefined : read.text;
+    if (this.#run.traced) this.#run.trace({ type: "client", ...this.#mask.answer(line, fault) });
+    if (fault !== undefined) return this.#fault(fault === "tooLong" ? step.tooLong : badLine(fault));
+    if (line !== undefined) this.#take(step.resume(line));
   }
 
   /** The body is over: the message is made, judged, delivered, answered. */
@@ -155,15 +163,13 @@ export class Conversation {
     this.delivering = true;
     this.#state = intake.next;
     this.#wait(
-      (done: (answer: Answer) => void) => void this.#receive(intake, done),
+      (done: (answer: Answer) => void) =>
+        void soon(receiveMessage(intake, this.#judging, this.#run), (answer) => {
+          this.delivering = false;
+          done(answer);
+        }),
       ({ reply, close }) => this.#judged(reply, close),
     );
-  }
-
-  async #receive(intake: BodyIntake, done: (answer: Answer) => void): Promise<void> {
-    const answer = await receiveMessage(intake, this.#judging, this.#run);
-    this.delivering = false;
-    done(answer);
   }
 
   // -- what follows from it ----------------------------------------------------------------------
@@ -203,10 +209,9 @@ export class Conversation {
   }
 
   #goOn({ reply, state, identity }: Extract<Step, { go: "on" }>): void {
-    note(this.#run.session, {
-      greeting: state.phase === "new" ? undefined : state.greeting,
-      ...(identity === undefined ? {} : { identity }),
-    });
+    const greeting = state.phase === "new" ? undefined : state.greeting;
+    if (greeting !== this.#run.session.greeting) note(this.#run.session, { greeting });
+    if (identity !== undefined) note(this.#run.session, { identity });
     const begins = state.phase === "mail" && this.#state.phase === "ready";
     const tooMany = begins ? this.#tally.transaction() : undefined;
     if (tooMany !== undefined) return this.close(tooMany);
@@ -219,8 +224,9 @@ export class Conversation {
 
   #openBody({ reply, transaction, state }: Extract<Step, { go: "body" }>): void {
     const { limits, bareLineEnds } = this.#generation;
+    const { budget, folder } = this.#spool;
     const bare = bareLineEnds(this.#run.session.client.address);
-    const place: SpoolPlace = { ...this.#spool, memoryOctets: limits.messageMemoryOctets }; // each listener has its own
+    const place: SpoolPlace = { budget, folder, memoryOctets: limits.messageMemoryOctets }; // each listener has its own
     this.#say(reply);
     this.reading = { what: "body", intake: new BodyIntake(transaction, state, bare, place, limits.messageOctets) };
   }

@@ -1,5 +1,4 @@
 import type { LineFault } from "../host/trace.ts";
-import type { LineRead } from "../protocol/lines.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
 
@@ -13,7 +12,5 @@ export function connectionRefusal(problem: Reply): Reply {
 export const isFault = (reply: Reply): boolean =>
   reply.code === 555 || (reply.code >= 500 && reply.code < 505 && reply !== replies.notImplemented);
 
-export const faultOf = (read: LineRead): LineFault => (typeof read === "string" ? read : "badOctets");
-
-export const badLine = (read: LineRead): Reply =>
+export const badLine = (read: LineFault): Reply =>
   read === "tooLong" ? replies.lineTooLong : read === "badLineEnd" ? replies.badLineEnd : replies.badOctets;

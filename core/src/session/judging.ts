@@ -7,6 +7,7 @@ import type { Refusal } from "../host/opinion.ts";
 import { type Recipient, RecipientCase, judgeRecipient } from "../host/recipient.ts";
 import type { Call, Run } from "../host/run.ts";
 import type { Message } from "../message/message.ts";
+import { type Soon, calledBack, soon } from "../message/soon.ts";
 import { receivedField } from "../message/received.ts";
 import { formatAddress } from "../protocol/address.ts";
 import type { Done, Judges, Outcome } from "../protocol/machine.ts";
@@ -105,20 +106,23 @@ export class Judging implements Judges {
   }
 
   /** The whole message is there: trace field, `data`, delivery. */
-  async message(message: Message, transaction: Transaction): Promise<Outcome<Reply>> {
+  message(message: Message, transaction: Transaction): Soon<Outcome<Reply>> {
     const run = this.#run;
-    message.stamp(receivedField(run.session, transaction, run.clock.now()));
+    const { session } = run;
+    const now = run.clock.now();
+    message.stamp(() => receivedField(session, transaction, now));
+    const { data } = this.#generation.hooks;
+    if (data.taps.length === 0) return deliver(this.#generation, message, transaction, run, session.dryRun);
     const call: Call<MessageView, [Transaction, Session]> = {
       subject: new MessageCase(message),
-      rest: [transaction, run.session],
+      rest: [transaction, session],
       run,
       transaction: transaction.id,
     };
-    const judged = await new Promise<Outcome<Message>>((resolve) =>
-      this.#ask(this.#generation.hooks.data, call, resolve, () => ({ value: message })),
+    const judged = calledBack<Outcome<Message>>((done) => this.#ask(data, call, done, () => ({ value: message })));
+    return soon(judged, (outcome) =>
+      "problem" in outcome ? outcome : deliver(this.#generation, message, transaction, run, session.dryRun),
     );
-    if ("problem" in judged) return judged;
-    return deliver(this.#generation, message, transaction, run, run.session.dryRun);
   }
 
   #ask<H, R extends readonly unknown[], J>(

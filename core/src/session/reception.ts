@@ -1,3 +1,4 @@
+import { type Soon, attempt, soon } from "../message/soon.ts";
 import type { Message } from "../message/message.ts";
 import type { Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
@@ -13,27 +14,35 @@ export interface Answer {
   readonly close: boolean;
 }
 
-/** Makes a message of a body that is over, and has it judged and delivered. Rejects never. */
-export async function receiveMessage(intake: BodyIntake, judging: Judging, run: LiveRun): Promise<Answer> {
-  const { receiver, transaction } = intake;
-  let answer: Answer = { reply: replies.internal, close: false };
-  try {
-    const message = await receiver.finish();
-    answer =
-      "code" in message ? { reply: message, close: false } : answerOf(await judge(message, transaction, judging));
-  } catch (error) {
+/** Makes a message of a body that is over, and has it judged and delivered. Neither throws nor rejects. */
+export function receiveMessage({ receiver, transaction }: BodyIntake, judging: Judging, run: LiveRun): Soon<Answer> {
+  const failed = (error: unknown): Answer => {
     run.log.error({ err: error, session: run.session.id, transaction: transaction.id }, "delivery failed");
-  }
-  run.trace({ type: "delivered", transaction: transaction.id, reply: answer.reply });
-  return answer;
+    return { reply: replies.internal, close: false };
+  };
+  const received = attempt(
+    () =>
+      soon(receiver.finish(), (message) =>
+        "code" in message ? { reply: message, close: false } : soon(judge(message, transaction, judging), answerOf),
+      ),
+    failed,
+  );
+  return soon(received, (answer) => {
+    if (run.traced) run.trace({ type: "delivered", transaction: transaction.id, reply: answer.reply });
+    return answer;
+  });
 }
 
-async function judge(message: Message, transaction: Transaction, judging: Judging): Promise<Outcome<Reply>> {
-  try {
-    return await judging.message(message, transaction);
-  } finally {
-    await message.dispose();
-  }
+/** Judges and delivers; then nobody reads the message any more. */
+function judge(message: Message, transaction: Transaction, judging: Judging): Soon<Outcome<Reply>> {
+  const judged = attempt(
+    () => judging.message(message, transaction),
+    (error) =>
+      soon(message.dispose(), () => {
+        throw error;
+      }),
+  );
+  return soon(judged, (outcome) => soon(message.dispose(), () => outcome));
 }
 
 const answerOf = (outcome: Outcome<Reply>): Answer =>

@@ -1,4 +1,4 @@
-import { formatAddress, type Address } from "../protocol/address.ts";
+import type { Address } from "../protocol/address.ts";
 import type { Parameters } from "../protocol/parameters.ts";
 import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
 
@@ -16,8 +16,8 @@ export class LiveTransaction implements Transaction {
   static {
     Object.freeze(this.prototype);
     accept = (transaction, recipient) => {
-      const key = formatAddress(recipient.address);
-      // The same recipient said twice gets one copy
+      // The same recipient said twice gets one copy. No domain holds a blank
+      const key = `${recipient.address.domain} ${recipient.address.localPart}`;
       if (!transaction.#recipients.has(key)) transaction.#recipients.set(key, recipient);
     };
   }

@@ -107,6 +107,32 @@ describe("of all bodies of CR, LF, dot and a letter", () => {
     expect(wrong.slice(0, 5)).toEqual([]);
   });
 
+  test("none reads otherwise behind, between and before clean lines of any length", () => {
+    const wrong: string[] = [];
+    const text = "x".repeat(40);
+    for (let length = 0; length <= 4; length += 1)
+      for (const word of words(length))
+        for (let before = 0; before <= 34; before += 1) {
+          const body = `${text.slice(0, before)}${word}${text.slice(0, 17)}\r\n.${word}${text.slice(0, before)}\r\n.\r\n`;
+          for (const bare of ["refuse", "normalize"] as const) {
+            const [got, wanted] = [readText(body, bare), oracle(body, bare)];
+            if (JSON.stringify(got) !== JSON.stringify(wanted)) wrong.push(JSON.stringify({ body, got, wanted }));
+          }
+        }
+    expect(wrong.slice(0, 5)).toEqual([]);
+  });
+
+  test("a body of many windows reads as what it was", () => {
+    const content = Array.from(
+      { length: 9000 },
+      (_, at) => `${at % 3 === 0 ? "." : ""}${"x".repeat(at % 97)}\r\n`,
+    ).join("");
+    const sent = stuff(octetsOf(content));
+    expect(sent.length).toBeGreaterThan(6 * 65_536);
+    for (const pieces of [[sent], cuts(sent, [1, 65_535, 65_536, 65_552, 131_073])])
+      expect(read(pieces)).toEqual({ content, end: sent.length, bare: false });
+  });
+
   test("none reads otherwise when it is cut", () => {
     const wrong: string[] = [];
     for (let length = 0; length <= 6; length += 1)

@@ -5,7 +5,7 @@ import { cuts } from "../support/cuts.ts";
 
 const encoder = new TextEncoder();
 const shown = (read: LineRead): string =>
-  typeof read === "string" ? `<${read}>` : Buffer.from(read).toString("latin1");
+  typeof read === "string" ? `<${read}>` : Buffer.from(read.text).toString("latin1");
 
 function readAll(pieces: readonly Uint8Array[], most: number): string[] {
   const input = new Input();
