@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type BareLineEnds, DotReader, stuff } from "../../../core/src/protocol/body.ts";
 import { Input } from "../../../core/src/protocol/lines.ts";
+import { decodeUtf8, encodeUtf8 } from "../../../core/src/protocol/octets.ts";
 import { type Pieces, octetsOf, textOf } from "../input.ts";
 import { type Target, timed } from "../target.ts";
 import { framingTokens } from "./tokens.ts";
@@ -20,7 +21,7 @@ function linesOf(pieces: Pieces, most: number): string[] {
     lend(piece, (octets) => {
       input.push(octets);
       for (let line = input.line(most); line !== undefined; line = input.line(most))
-        lines.push(typeof line === "string" ? `! ${line}` : textOf(line));
+        lines.push(typeof line === "string" ? `! ${line}` : textOf(encodeUtf8(line.text)));
       input.keep();
     });
     // P10: one line and what came with it
@@ -38,7 +39,8 @@ function expectedLines(text: string, most: number): string[] {
       if (line.length > most) return "! tooLong";
       if (!line.endsWith("\r\n")) return "! badLineEnd";
       // oxlint-disable-next-line no-control-regex -- control octets are what is looked for
-      return /[\0-\x08\x0a-\x1f\x7f]/.test(line.slice(0, -2)) ? "! badOctets" : line.slice(0, -2);
+      const bad = /[\0-\x08\x0a-\x1f\x7f]/.test(line.slice(0, -2)) || decodeUtf8(octetsOf(line)) === undefined;
+      return bad ? "! badOctets" : line.slice(0, -2);
     });
 }
 
