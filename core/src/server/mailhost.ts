@@ -4,12 +4,13 @@ import type { FailingPlugin } from "../host/health.ts";
 import { ConfigurationError, type Problem } from "../host/problems.ts";
 import { consoleLog, steadyLog, systemClock, systemResolver } from "../host/services.ts";
 import { SharedValues } from "../host/shared.ts";
-import { defaultLimits } from "../host/limits.ts";
+import { defaultLimits, defaultTimeouts } from "../host/limits.ts";
 import { MemoryBudget } from "../message/budget.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Peer } from "../session/connection.ts";
 import { SessionEngine } from "../session/engine.ts";
 import type { Engine, Wire } from "../session/wire.ts";
+import { Changes } from "./changes.ts";
 import { listenProblem } from "./listen-problem.ts";
 import { ConnectionCount, Listener } from "./listener.ts";
 import { type MailhostOptions, type Plan, plan, spoolFolder } from "./settings.ts";
@@ -46,12 +47,14 @@ export class Mailhost {
   /** Listeners that a reload left without a place: their sessions finish. */
   readonly #left = new Set<Listener>();
   readonly #retiring = new Set<Promise<void>>();
+  /** Listeners that were told to close. */
+  readonly #closing = new Set<Listener>();
   /** Generations that wait for their last sessions. */
   readonly #leaving = new Set<LiveGeneration>();
   #spool: SpoolPlace;
   #options: MailhostOptions;
   #force: readonly Force[] = [];
-  #turn: Promise<void> = Promise.resolve();
+  readonly #changes = new Changes();
   #closed: Promise<void> | undefined;
 
   constructor(options: MailhostOptions) {
@@ -79,12 +82,12 @@ export class Mailhost {
 
   /** Checks everything and sets plugins up without listening. Rejects with a ConfigurationError that holds every problem. */
   async prepare(): Promise<this> {
-    await this.#inTurn(() => this.#prepare());
+    await this.#changes.make(() => this.#prepare());
     return this;
   }
 
   async #prepare(): Promise<void> {
-    if (this.#force.length === 0) this.#force = await this.#build(this.#options);
+    if (this.#force.length === 0) this.#force = await this.#buildWhileOpen(this.#options);
   }
 
   /**
@@ -102,7 +105,7 @@ export class Mailhost {
     }
     await this.prepare();
     try {
-      await this.#inTurn(() => this.#open(this.#force, this.#spool));
+      await this.#changes.make(() => this.#open(this.#force, this.#spool));
     } catch (error) {
       await this.close();
       throw error;
@@ -115,22 +118,12 @@ export class Mailhost {
    * in force and the promise rejects with what is wrong.
    */
   reload(options: MailhostOptions): Promise<void> {
-    return this.#inTurn(() => this.#putInForce(options));
-  }
-
-  /** One at a time: of two at once the generation of the first, or what opens while all closes, would never be closed. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(() => {
-      if (this.#closed !== undefined) throw new Error("the server is closed");
-      return work();
-    });
-    this.#turn = done.catch(() => {});
-    return done;
+    return this.#changes.make(() => this.#putInForce(options));
   }
 
   async #putInForce(options: MailhostOptions): Promise<void> {
     const before = this.#force;
-    const next = await this.#build(options);
+    const next = await this.#buildWhileOpen(options);
     const spool = spoolPlace(options, this.#spool);
     const listening = this.#listeners.size > 0;
     try {
@@ -182,23 +175,45 @@ export class Mailhost {
    * at most `timeouts.session`, then all is closed. `left` hears when no more can come; `close` ends the wait.
    */
   async handOver(left: () => void = () => {}): Promise<void> {
-    await this.#inTurn(async () => this.#listenOn(new Map()));
+    await this.#changes.make(async () => this.#listenOn(new Map()));
     left();
     await Promise.all(this.#retiring);
     await this.close();
   }
 
   async #closeAll(): Promise<void> {
-    await this.#turn;
-    await Promise.all(
-      [...this.#listeners.values(), ...this.#left].map((one) => one.close(one.generation.timeouts.drain)),
-    );
+    // Whoever is here is told at once, though a reload takes its time
+    const told = this.#closeListeners();
+    const patience = this.generations.map(({ timeouts }) => timeouts.drain);
+    // What is under way gets as long as sessions do: a plugin that is set up without end holds nobody longer
+    if (!(await this.#changes.end(Math.max(...patience, patience.length === 0 ? defaultTimeouts.drain : 0))))
+      servicesOf(this.#options).log.error({}, "gave up waiting for plugins that are not set up");
+    await Promise.all([told, this.#closeListeners()]);
     void this.#retire(this.#force);
     // Every socket is closed: what still counts as a session is a delivery that never settles
     const giveUp = setTimeout(() => this.#leaving.forEach((generation) => generation.giveUp()), 1000);
     await Promise.all(this.#retiring);
     clearTimeout(giveUp);
     this.#listeners = new Map();
+  }
+
+  /** Those there are now, each once. */
+  async #closeListeners(): Promise<void> {
+    const open = [...this.#listeners.values(), ...this.#left].filter((one) => !this.#closing.has(one));
+    for (const one of open) this.#closing.add(one);
+    await Promise.all(open.map((one) => one.close(one.generation.timeouts.drain)));
+  }
+
+  /** What was set up while the server closed is closed as well. */
+  async #buildWhileOpen(options: MailhostOptions): Promise<Force[]> {
+    const force = await this.#build(options);
+    try {
+      this.#changes.mustGoOn();
+    } catch (error) {
+      await this.#retire(force);
+      throw error;
+    }
+    return force;
   }
 
   async #build(options: MailhostOptions): Promise<Force[]> {
@@ -260,7 +275,8 @@ export class Mailhost {
     const before = this.#listeners;
     this.#listeners = next;
     const stayed = new Set(next.values());
-    for (const listener of before.values()) if (!stayed.has(listener)) this.#leave(listener);
+    for (const listener of before.values())
+      if (!stayed.has(listener) && !this.#closing.has(listener)) this.#leave(listener);
   }
 
   /** What listens at that place already, and is taken by no other name. Port 0 is a place only together with its name. */

@@ -47,6 +47,8 @@ export class Conversation {
   opening = false;
   /** A message has arrived whole and is on its way: no disconnect stops it. */
   delivering = false;
+  /** TLS is being set up: nobody reads what is said in clear. */
+  securing = false;
   readonly #generation: LiveGeneration;
   readonly #run: LiveRun;
   readonly #floor: Floor;
@@ -87,6 +89,7 @@ export class Conversation {
 
   /** The layer below is new: so is the session, but for what was counted (RFC 3207 §4.2). */
   secured(tls: TlsInfo | undefined): void {
+    this.securing = false;
     this.#run.session = this.#run.session.secured(tls);
     this.#state = { phase: "new" };
     this.#mask.forget();
@@ -249,6 +252,12 @@ export class Conversation {
     if (this.#floor.pending() > 0) return this.close(replies.mustEndGroup);
     this.#say(reply);
     this.#floor.flush();
+    this.secure(upgrade);
+  }
+
+  /** Changes the layer below. What comes next is `secured`. */
+  secure(upgrade: Upgrade): void {
+    this.securing = true;
     this.reading = nothing;
     this.#floor.upgrade(upgrade);
   }

@@ -82,7 +82,7 @@ export class SessionEngine implements Engine {
   start(): void {
     this.#run.trace({ type: "open" });
     const first = this.#generation.vocabulary.preamble;
-    if (first?.kind === "upgrade") return this.#wire.upgrade(first.upgrade);
+    if (first?.kind === "upgrade") return this.#conversation.secure(first.upgrade);
     if (first?.kind === "read") this.#conversation.reading = preamble;
     else this.#conversation.open();
     this.#resume();
@@ -141,7 +141,8 @@ export class SessionEngine implements Engine {
 
   stop(): void {
     this.#run.abort("shutdown");
-    if (this.#reading.what !== "closed") this.#conversation.close(replies.shuttingDown);
+    if (this.#conversation.securing) this.#hangUp("shutdown");
+    else if (this.#reading.what !== "closed") this.#conversation.close(replies.shuttingDown);
   }
 
   // -- the loop ----------------------------------------------------------------------------------

@@ -330,6 +330,55 @@ describe("close", () => {
     }
   });
 
+  test("while a reload takes its time lets nobody in, tells who is idle, and closes what the reload opens", async () => {
+    const { server, port } = await listening({ plugins: [sink()] });
+    const caller = connect(port);
+    await caller.hear(1);
+    const diary: string[] = [];
+    let go = (): void => {};
+    const ready = new Promise<void>((resolve) => (go = resolve));
+    const slow = plugin("slow", (host) => {
+      host.onClose(() => void diary.push("closed"));
+      return ready;
+    });
+    const more = { listeners: [local, { ...local, name: "more" }] };
+    const reloaded = server
+      .reload({ plugins: [sink(), slow], log: recorder(), ...more })
+      .catch((error: Error) => error);
+    await turn();
+    const closing = server.close();
+    expect(await caller.hear(1)).toEqual(["421 4.3.2 Service shutting down, try again later"]);
+    const refused = connect(port);
+    await refused.closed;
+    expect(await refused.hear(1)).toEqual([]);
+    go();
+    await closing;
+    await reloaded;
+    expect(diary).toEqual(["closed", "closed"]);
+    expect(server.addresses).toEqual([]);
+  });
+
+  test("does not wait for a reload that never ends, and what it would have opened stays shut", async () => {
+    const diary: string[] = [];
+    const { server, port } = await listening({ plugins: [sink()], timeouts: { drain: 50 } });
+    let go = (): void => {};
+    const hanging = plugin("hanging", async (host) => {
+      host.onClose(() => void diary.push("closed"));
+      await new Promise<void>((resolve) => (go = resolve));
+    });
+    const reloaded = server
+      .reload({ plugins: [sink(), hanging], log: recorder(), listeners: [{ ...local, name: "other" }] })
+      .catch((error: Error) => error.message);
+    await turn();
+    await server.close();
+    const refused = connect(port);
+    await refused.closed;
+    go();
+    expect(await reloaded).toBe("the server is closed");
+    expect(diary).toEqual(["closed"]);
+    expect(server.addresses).toEqual([]);
+  });
+
   test("before anything was opened is harmless", async () => {
     await mailhost({ plugins: [sink()] }).close();
   });

@@ -1,6 +1,8 @@
+import { mailhost } from "@mailhost/core";
 import { TestClock, sink } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
-import { hold, open, opened, plugin, turn } from "../support/dialogue.ts";
+import { upgrading } from "../support/auth.ts";
+import { hold, open, opened, plugin, recorder, turn } from "../support/dialogue.ts";
 
 /** A promise and who settles it. */
 function gate(): { readonly passed: Promise<void>; readonly pass: () => void } {
@@ -291,6 +293,36 @@ describe("a server that drains", () => {
     expect(await hear()).toEqual([]);
     pass();
     expect(await hear(2)).toEqual(["250 mx.example.com", "421 4.3.2 Service shutting down, try again later"]);
+  });
+});
+
+describe("a server that stops amid a handshake", () => {
+  const first = plugin("first", (host) => host.extend({ preamble: { kind: "upgrade", upgrade: { upgrade: "test" } } }));
+  test.each([
+    ["behind a command", upgrading(), ["EHLO client.test", "XUPGRADE"]],
+    ["at the beginning", first, []],
+  ])("%s says nothing in clear: the client awaits TLS", async (_, its, lines) => {
+    const server = mailhost({ name: "mx.example.com", plugins: [sink(), its], log: recorder() });
+    await server.prepare();
+    const heard: string[] = [];
+    let ended = false;
+    const engine = server.dialogue({
+      write: (octets) => heard.push(Buffer.from(octets).toString()) > 0,
+      end: () => void (ended = true),
+      pause() {},
+      resume() {},
+      upgrade() {}, // the client does not shake hands
+    });
+    engine.start();
+    for (const line of lines) engine.receive(Buffer.from(`${line}\r\n`));
+    engine.drain();
+    expect(ended).toBe(false);
+    const before = heard.length;
+    engine.stop();
+    expect(heard).toHaveLength(before);
+    expect(ended).toBe(true);
+    engine.gone("disconnected");
+    await server.close();
   });
 });
 
