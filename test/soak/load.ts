@@ -51,7 +51,7 @@ export class Load {
 
   async #again(session: () => Promise<void>, pause: number): Promise<void> {
     while (performance.now() < this.#until && this.problems.length < 20) {
-      await session().catch((error: unknown) => this.problems.push(String(error)));
+      await session().catch((error: unknown) => this.problems.push(`${new Date().toISOString()} ${String(error)}`));
       this.counts.sessions += 1;
       await sleep(this.#pick(2 * pause));
     }

@@ -1,17 +1,13 @@
-import { chmodSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generate } from "selfsigned";
 import { X509Certificate } from "node:crypto";
 import { Command, type Form, serverFolder } from "../support/command.ts";
+import { type Look, gauged, look } from "./gauge.ts";
 
-/** What a look at the server gave: octets, but for the descriptors. */
-export interface Sample {
+export interface Sample extends Look {
   /** Seconds since the start. */
   readonly at: number;
-  /** What a collection leaves of the heap and of buffers. */
-  readonly heap: number;
-  readonly resident: number;
-  readonly descriptors: number;
 }
 
 interface Pair {
@@ -20,7 +16,7 @@ interface Pair {
 }
 
 export const password = "correct horse";
-/** Of that password, at the least cost there is: the soak is no test of patience. */
+/** Of that password, at the least cost there is. */
 const users = "jane:$2b$04$NUq6ZBrXhvlCCQwEZU/VGuhE2yL49zVNPKYioBFG9K7LavrhS3QdK\n";
 
 // JSON, since a module leaves its few kilobytes at each reload: Node unloads none
@@ -35,6 +31,8 @@ const configuration = (turn: number): string =>
       ...(turn % 2 === 0 ? [] : [["debug-log", { text: false, ndjson: "dialogue", address: "nobody@example.com" }]]),
     ],
     default: { local: "maildir" },
+    // On a machine that does other things a client may be late; it is no test of patience
+    timeouts: { handshake: 120_000 },
     listeners: [
       { name: "transfer", host: "127.0.0.1", port: 0 },
       { name: "submission", host: "127.0.0.1", port: 0, mode: "submission", plugins: auth },
@@ -58,8 +56,7 @@ export class Soaked {
     this.folder = folder;
     this.certificates = certificates;
     this.#show(0);
-    const node = ["--expose-gc", "--import", new URL("gauge.mjs", import.meta.url).href];
-    this.command = new Command(folder, { form, node, ipc: true });
+    this.command = new Command(folder, { form, ...gauged });
   }
 
   static async start(form: Form, certificates: number): Promise<Soaked> {
@@ -111,15 +108,8 @@ export class Soaked {
   }
 
   async sample(): Promise<Sample> {
-    const { child, pid } = this.command;
-    const answered = new Promise<NodeJS.MemoryUsage>((resolve) => {
-      child.once("message", (usage) => resolve(usage as NodeJS.MemoryUsage)); // the gauge says nothing else
-    });
-    child.send("how");
-    const { heapUsed, external } = await answered;
-    const resident = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
-    const descriptors = readdirSync(`/proc/${pid}/fd`).length;
-    return { at: (performance.now() - this.#begun) / 1000, heap: heapUsed + external, resident, descriptors };
+    const at = (performance.now() - this.#begun) / 1000;
+    return { at, ...(await look(this.command)) };
   }
 
   /** Drains it. Gives its exit code. */

@@ -49,7 +49,8 @@ export async function soak(options: Soak): Promise<Soaking> {
         await sleep(options.sampleSeconds * 1000);
         samples.push(await server.sample());
         ledger.check();
-        report(`${show(samples.at(-1))}; ${ledger.acknowledged} acknowledged, ${server.reloads} reloads`);
+        const problems = [...load.problems, ...ledger.problems].map((problem) => `\n  ${problem}`).join("");
+        report(`${show(samples.at(-1))}; ${ledger.acknowledged} acknowledged, ${server.reloads} reloads${problems}`);
       }
     };
     await Promise.all([load.run(seconds), changes.run(seconds), looks()]);
