@@ -22,8 +22,8 @@ export const earlyTalker = definePlugin<EarlyTalkerOptions>({
     const exempted = makeNetworks(exempt);
     const judge = ({ id, client, spokeEarly }: Session): Opinion => {
       if (!spokeEarly) return;
+      if (action === "reject") return tooEarly;
       host.log.info({ session: id, client: client.address }, `${client.address} spoke before the greeting`);
-      return action === "reject" ? tooEarly : undefined;
     };
     // Last: who is refused anyway need not wait, and what others waited counts
     const place = { name: "early-talker", stage: "last", deadline: wait + leeway } as const;
