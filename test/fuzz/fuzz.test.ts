@@ -13,14 +13,14 @@ const folder = join(import.meta.dirname, "corpus");
 
 describe("nothing that is sent breaks a law", () => {
   let program: Awaited<ReturnType<typeof bundled>>;
-  beforeAll(async () => void (program = await bundled("worker.ts")), 60_000);
+  beforeAll(async () => void (program = await bundled("worker.ts")), 180_000);
   afterAll(() => program.remove());
 
   test.each([
     ["grammar", 1500],
     ["framing", 1000],
     ["dialogue", 4000],
-  ] as const)("%s", { timeout: 60_000 }, async (target, milliseconds) => {
+  ] as const)("%s", { timeout: 180_000 }, async (target, milliseconds) => {
     console.info(`${target}: seed ${seed}`);
     const { runs, findings } = await watched(program.file, { target, folder, seed, milliseconds, keep: false });
     expect(findings).toEqual([]);
@@ -28,7 +28,7 @@ describe("nothing that is sent breaks a law", () => {
   });
 });
 
-test("a server outlives mutated sessions over sockets", { timeout: 60_000 }, async () => {
+test("a server outlives mutated sessions over sockets", { timeout: 180_000 }, async () => {
   console.info(`sockets: seed ${seed}`);
   const { sessions, problems } = await fuzzSockets(300, seed);
   expect(problems).toEqual([]);

@@ -21,10 +21,10 @@ const targets = wanted.length > 0 ? wanted : Object.keys(shares).filter(isTarget
 const folder = join(import.meta.dirname, "corpus");
 
 function report(target: TargetName, outcome: Outcome): void {
-  const { runs, seconds: took, fresh, longest, findings, reached } = outcome;
-  const each = Math.round(runs / took);
+  const { runs, seconds: took, atWork, fresh, longest, findings, reached } = outcome;
   console.log(
-    `${target}: ${runs} runs in ${took.toFixed(0)} s, ${each} a second; ${fresh} inputs new; longest step ${longest.toFixed(1)} ms`,
+    `${target}: ${runs} runs in ${took.toFixed(0)} s, ${Math.round(runs / atWork)} a second of processor time; ` +
+      `${fresh} inputs new; longest step ${longest.toFixed(1)} ms`,
   );
   for (const room of ["protocol", "session", "message", "host"]) {
     const files = reached.filter(({ path }) => path.includes(`core/src/${room}/`));

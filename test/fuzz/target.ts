@@ -14,19 +14,9 @@ export interface Target {
 /** Nobody waits longer for one client. */
 export const stallMilliseconds = 100;
 
-/** Begins to measure; what it gives tells the milliseconds since, less those in which others had the processor. */
-export function stopwatch(): () => number {
-  const from = performance.now();
-  const before = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(before);
-    return Math.min(performance.now() - from, (user + system) / 1000);
-  };
-}
-
 /** Runs something and gives the milliseconds it took. */
 export function timed(step: () => void): number {
-  const took = stopwatch();
+  const from = performance.now();
   step();
-  return took();
+  return performance.now() - from;
 }

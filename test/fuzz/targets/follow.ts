@@ -18,6 +18,13 @@ export interface Followed {
   readonly shakesHands: boolean;
 }
 
+/** What it is read by. */
+export interface Ground {
+  readonly rules: Rules;
+  /** Codes that anything may be answered with, where plugins do as they like. */
+  readonly also: readonly string[];
+}
+
 /** Longer than any line that is taken; between 512 octets and this it depends on verb and parameters. */
 const alwaysTooLong = 12_288 + 1000;
 
@@ -54,7 +61,7 @@ const legal: Readonly<Record<string, (state: State) => readonly string[]>> = {
 };
 
 /** What may come of a line where a command is due. */
-function legalCodes(line: string, state: State, rules: Rules): readonly string[] {
+function legalCodes(line: string, state: State, { rules, also }: Ground): readonly string[] {
   if (!line.endsWith("\r\n")) return ["500"];
   const text = line.slice(0, -2);
   const utf8 = Buffer.from(text, "latin1").toString("utf8");
@@ -63,7 +70,7 @@ function legalCodes(line: string, state: State, rules: Rules): readonly string[]
   const verb = (/^[^ \t]*/.exec(text)?.[0] ?? "").replaceAll(/[a-z]/g, (letter) => letter.toUpperCase());
   const codes = foreign.has(verb) ? ["554"] : Object.hasOwn(legal, verb) ? (legal[verb]?.(state) ?? []) : ["500"];
   const barred = rules.needsTls || rules.needsAuth ? ["530"] : [];
-  return [...codes, ...barred, ...(line.length > 512 ? ["500"] : [])];
+  return [...codes, ...also, ...barred, ...(line.length > 512 ? ["500"] : [])];
 }
 
 /** Where an answered command leads. */
@@ -72,7 +79,7 @@ function after(state: State, line: string, code: string): State {
   const idle: State = { ...state, phase: "ready", sender: "", recipients: [] };
   if (code === "220") return { ...start, tls: true };
   if (code === "235") return { ...state, authenticated: true };
-  if (code === "221" || code === "554") return verb === "DATA" ? state : { ...state, phase: "closed" };
+  if (code === "221" || (code === "554" && foreign.has(verb))) return { ...state, phase: "closed" };
   // What came in clear behind the command would run inside TLS: the connection is over (CVE-2011-0411)
   if (code === "503" && verb === "STARTTLS" && state.phase === "ready" && !state.tls)
     return { ...state, phase: "closed" };
@@ -98,12 +105,12 @@ export class Follower {
   readonly #accepted: string[] = [];
   readonly #sent: string;
   readonly #replies: readonly ReadReply[];
-  readonly #rules: Rules;
+  readonly #ground: Ground;
 
-  constructor(sent: string, replies: readonly ReadReply[], rules: Rules) {
+  constructor(sent: string, replies: readonly ReadReply[], ground: Ground) {
     this.#sent = sent;
     this.#replies = replies;
-    this.#rules = rules;
+    this.#ground = ground;
   }
 
   /** Throws where a reply is not what the standard lets it be. */
@@ -144,10 +151,10 @@ export class Follower {
   }
 
   #command(line: string, code: string): void {
-    const codes = legalCodes(line, this.#state, this.#rules);
+    const codes = legalCodes(line, this.#state, this.#ground);
     if (!codes.includes(code)) throw this.#wrong(codes.join(" or "), JSON.stringify(line));
-    const known = this.#rules.errors === Infinity ? utteranceOf.get(line) : undefined;
-    const [exactly] = known === undefined ? [] : answer(this.#state, known, this.#rules).codes;
+    const known = this.#ground.rules.errors === Infinity ? utteranceOf.get(line) : undefined;
+    const [exactly] = known === undefined ? [] : answer(this.#state, known, this.#ground.rules).codes;
     if (exactly !== undefined && exactly !== code) throw this.#wrong(exactly, JSON.stringify(line));
     this.#state = after(this.#state, line, code);
     this.#awaits = code === "354" ? "body" : code === "334" ? "answer" : "command";
@@ -155,7 +162,8 @@ export class Follower {
 
   #answer(line: string, code: string): void {
     const codes = /^\*[ \t]*\r\n$/.test(line) ? ["501", "500"] : ["235", "334", "451", "500", "501", "535"];
-    if (!codes.includes(code)) throw this.#wrong(codes.join(" or "), "an answer to 334");
+    if (!this.#ground.also.includes(code) && !codes.includes(code))
+      throw this.#wrong(codes.join(" or "), "an answer to 334");
     this.#state = after(this.#state, "", code);
     this.#awaits = code === "334" ? "answer" : "command";
   }
@@ -166,10 +174,11 @@ export class Follower {
     if (dot < 0) return false;
     const code = this.#next();
     if (code === undefined) return false;
-    const content = unstuffed(behind.slice(0, dot + 2), this.#rules);
+    const content = unstuffed(behind.slice(0, dot + 2), this.#ground.rules);
     const bare = /\r(?!\n)|(?<!\r)\n/.test(content);
     const codes = bare ? ["550", "552", "554"] : ["250", "451", "552", "554"];
-    if (code !== "421" && !codes.includes(code)) throw this.#wrong(codes.join(" or "), "a message");
+    if (code !== "421" && !codes.includes(code) && !(this.#ground.also.includes(code) && code !== "250"))
+      throw this.#wrong(codes.join(" or "), "a message");
     if (code === "250") this.#accepted.push(content);
     if (code === "421") this.#state = { ...this.#state, phase: "closed" };
     this.#at += dot + 3;

@@ -113,6 +113,11 @@ const courses = [
   "MAIL FROM:<jane@example.com> SIZE=100 BODY=8BITMIME SMTPUTF8\r\n",
   "Received: from a by b\r\n",
   "X-Refuse: x\r\n",
+  ...["Fail", "Add", "Replace", "Remove", "Think", "Rewrite", "Full"].map((name) => `X-${name}: x\r\n`),
+  ...["bye", "turtle", "fails", "hook", "hack"].map((name) => `RCPT TO:<${name}@example.com>\r\n`),
+  "EHLO refused\r\n",
+  "PROXY TCP4 192.0.2.66 192.0.2.2 1 25\r\n",
+  "PROXY TCP6 2001:db8::1 2001:db8::2 1 25\r\n",
   "Subject: x\r\n\r\n",
   "QUIT\r\n",
   "GET / HTTP/1.1\r\n",
@@ -124,9 +129,9 @@ const courses = [
 ];
 
 /** What the dialogue's pieces may say beside octets. */
-export const events = ["~wait", "~later", "~deaf", "~reads", "~end", "~gone", "~drain", "~stop"] as const;
+export const events = ["~wait", "~later", "~late", "~deaf", "~reads", "~end", "~gone", "~drain", "~stop"] as const;
 /** Which server it is held with, as the first piece. */
-export const houseNames = ["~transfer", "~submission", "~everyday"] as const;
+export const houseNames = ["~transfer", "~submission", "~everyday", "~odd"] as const;
 
 export const dialogueTokens: readonly string[] = [
   ...Object.values(speech).flat(),

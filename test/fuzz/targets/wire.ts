@@ -1,6 +1,6 @@
 import type { Engine, Mailhost, TlsInfo, Wire } from "@mailhost/core";
 import { octetsOf, textOf } from "../input.ts";
-import { stopwatch, timed } from "../target.ts";
+import { timed } from "../target.ts";
 
 const tls: TlsInfo = { protocol: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384" };
 const peer = { client: { address: "192.0.2.1", port: 40_000 }, local: { address: "192.0.2.25", port: 25 } };
@@ -19,8 +19,13 @@ export class FuzzWire implements Wire {
   over = false;
   /** Milliseconds of the longest call into the server, or turn of the event loop. */
   longest = 0;
+  /** What the server must not do, and did. */
+  problem: string | undefined;
   /** The client does not read. */
   deaf = false;
+  /** The client went on in clear behind STARTTLS. */
+  #injected = false;
+  #shakesHands = false;
   #paused = false;
   #waiting: string[] = [];
 
@@ -43,6 +48,7 @@ export class FuzzWire implements Wire {
       const piece = this.#waiting.shift();
       if (piece === undefined) return;
       this.sent += piece;
+      if (this.#shakesHands) this.#injected = true;
       const lent = octetsOf(piece);
       this.call(() => this.engine.receive(lent));
       lent.fill(0x58); // lent for the call
@@ -51,9 +57,9 @@ export class FuzzWire implements Wire {
 
   /** One turn of the event loop. */
   async turn(): Promise<void> {
-    const took = stopwatch();
+    const from = performance.now();
     await new Promise((resolve) => setImmediate(resolve));
-    this.longest = Math.max(this.longest, took());
+    this.longest = Math.max(this.longest, performance.now() - from);
     this.#deliver();
   }
 
@@ -74,8 +80,9 @@ export class FuzzWire implements Wire {
   // -- the server's end ---------------------------------------------------------------------------
 
   write(octets: Uint8Array): boolean {
-    if (this.ended) throw new Error("the server writes on a wire it has ended");
+    if (this.ended) this.problem = "the server writes on a wire it has ended";
     this.said += textOf(octets);
+    if (this.#injected) this.problem = "octets in clear behind STARTTLS are answered (CVE-2011-0411)";
     return !this.deaf;
   }
   end(): void {
@@ -88,6 +95,10 @@ export class FuzzWire implements Wire {
     this.#paused = false;
   }
   upgrade(): void {
-    queueMicrotask(() => this.call(() => this.engine.secured(tls)));
+    this.#shakesHands = true;
+    queueMicrotask(() => {
+      this.#shakesHands = false;
+      this.call(() => this.engine.secured(tls));
+    });
   }
 }
