@@ -43,6 +43,16 @@ describe("parameters of MAIL", () => {
     expect(readParameters(text, table)).toBe(reply);
   });
 
+  test("are as the client wrote them: who is shown them cannot change them", () => {
+    const read = readParameters(" SIZE=1 SMTPUTF8", table) as Map<string, string | null>;
+    for (const change of [() => read.set("BODY", "7BIT"), () => read.delete("SIZE"), () => read.clear()])
+      expect(change).toThrow("parameters are as the client wrote them: they cannot be changed");
+    expect([...read]).toEqual([
+      ["SIZE", "1"],
+      ["SMTPUTF8", null],
+    ]);
+  });
+
   test("make the line longer that may carry them", () => {
     expect(parameterOctets(mailParameters)).toBe(26 + 16 + 10);
     expect(parameterOctets(new Map())).toBe(0);
