@@ -119,7 +119,8 @@ class Changes {
 async function quiet(server: Soaked): Promise<Sample> {
   do await server.reload();
   while (server.reloads % 2 === 1);
-  return server.sample(true);
+  await sleep(3000); // sockets linger for two seconds at most
+  return server.sample();
 }
 
 const mebi = 1024 * 1024;
