@@ -28,9 +28,14 @@ describe("nothing that is sent breaks a law", () => {
   });
 });
 
-test("a server outlives mutated sessions over sockets", { timeout: 180_000 }, async () => {
-  console.info(`sockets: seed ${seed}`);
-  const { sessions, problems } = await fuzzSockets(300, seed);
-  expect(problems).toEqual([]);
-  expect(sessions).toBe(300);
-});
+// What it has open is read from /proc
+test.skipIf(process.platform !== "linux")(
+  "a server outlives mutated sessions over sockets",
+  { timeout: 180_000 },
+  async () => {
+    console.info(`sockets: seed ${seed}`);
+    const { sessions, problems } = await fuzzSockets(300, seed);
+    expect(problems).toEqual([]);
+    expect(sessions).toBe(300);
+  },
+);

@@ -1,4 +1,4 @@
-// npm run fuzz. Arguments: the seconds in all (600), then the targets (all); --seed=number; --keep writes the corpus anew.
+// npm run fuzz. Arguments: the targets (all); --seconds or --hours in all (ten minutes); --seed; --keep writes the corpus anew.
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundled } from "./bundle.ts";
@@ -11,13 +11,22 @@ const shares: Readonly<Record<TargetName, number>> = { grammar: 0.25, framing: 0
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: "string" }, keep: { type: "boolean", default: false } },
+  options: {
+    seconds: { type: "string", default: "600" },
+    hours: { type: "string" },
+    seed: { type: "string" },
+    keep: { type: "boolean", default: false },
+  },
 });
-const seconds = Number(positionals[0] ?? 600);
+const seconds = values.hours === undefined ? Number(values.seconds) : 3600 * Number(values.hours);
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 const isTarget = (name: string): name is TargetName => Object.hasOwn(shares, name);
-const wanted = positionals.slice(1).filter(isTarget);
-const targets = wanted.length > 0 ? wanted : Object.keys(shares).filter(isTarget);
+const unknown = positionals.filter((name) => !isTarget(name));
+if (unknown.length > 0 || !(seconds > 0) || !(seed >= 0)) {
+  console.error(`Targets are ${Object.keys(shares).join(", ")}; seconds, hours and the seed are numbers.`);
+  process.exit(2);
+}
+const targets = (positionals.length > 0 ? positionals : Object.keys(shares)).filter(isTarget);
 const folder = join(import.meta.dirname, "corpus");
 
 function report(target: TargetName, outcome: Outcome): void {

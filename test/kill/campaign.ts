@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { random } from "../../core/test/laws/form.ts";
-import { Command, type Form, serverFolder } from "../support/command.ts";
+import { Command, type Form, type Greeted, serverFolder } from "../support/command.ts";
 import { RawClient } from "./client.ts";
 import { Ledger } from "./ledger.ts";
 import type { Letter } from "./letters.ts";
@@ -29,8 +29,7 @@ export interface Figures {
   readonly unacknowledged: number;
   /** Files that kills left in `tmp`, all together. */
   readonly leftovers: number;
-  /** Milliseconds from the start of each process to its 220. */
-  readonly restarts: readonly number[];
+  readonly restarts: readonly Greeted[];
   readonly seconds: number;
   readonly problems: readonly string[];
 }
@@ -51,7 +50,7 @@ export async function campaign({ form, kills, messages, seed, report = () => {} 
   const ledger = new Ledger(join(folder, "mail"));
   const crew = Array.from({ length: senders }, (_, at) => new Sender(ledger, seed + at));
   const pick = random(seed);
-  const restarts: number[] = [];
+  const restarts: Greeted[] = [];
   const begun = performance.now();
   let [starting, leftovers, atWork] = [0, 0, 1];
   const servers = new Set<Command>();
@@ -123,10 +122,10 @@ async function settle(server: Command, ledger: Ledger, crew: readonly Sender[]):
   }
 }
 
-const progress = (kills: number, ledger: Ledger, restarts: readonly number[], begun: number): string => {
+const progress = (kills: number, ledger: Ledger, restarts: readonly Greeted[], begun: number): string => {
   const { acknowledged, doubles, problems } = ledger;
   const seconds = ((performance.now() - begun) / 1000).toFixed(0);
-  const worst = Math.max(...restarts).toFixed(0);
+  const worst = Math.max(...restarts.map(({ milliseconds }) => milliseconds)).toFixed(0);
   return `${seconds} s: ${kills} kills, ${acknowledged} acknowledged, ${doubles} doubles, ${problems.length} problems, worst restart ${worst} ms`;
 };
 

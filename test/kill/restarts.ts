@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Command, type Form, serverFolder } from "../support/command.ts";
+import { Command, type Form, type Greeted, serverFolder } from "../support/command.ts";
 import { RawClient } from "./client.ts";
 
 interface Store {
@@ -16,8 +16,7 @@ interface Store {
 export interface Restarts {
   readonly mailboxes: number;
   readonly leftovers: number;
-  /** Milliseconds from the start of the process to its 220. */
-  readonly restarts: readonly number[];
+  readonly restarts: readonly Greeted[];
   /** Milliseconds from there to the 250 of a message. */
   readonly deliveries: readonly number[];
   /** Milliseconds from the last 220 until no leftover was there. */
@@ -37,7 +36,7 @@ const configuration = JSON.stringify({
 /** Kills and restarts a server over a store that takes long to sweep: nobody waits for the sweep. */
 export async function restarts({ form, mailboxes, leftovers, times }: Store): Promise<Restarts> {
   const folder = serverFolder("restarts", { "mailhost.config.json": configuration });
-  const [greeted, delivered]: [number[], number[]] = [[], []];
+  const [greeted, delivered]: [Greeted[], number[]] = [[], []];
   let swept = 0;
   try {
     fill(join(folder, "mail"), mailboxes, leftovers);

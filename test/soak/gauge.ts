@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "../support/command.ts";
 
 /** What a look at a server gave: octets, but for the descriptors. Linux only. */
@@ -23,4 +24,16 @@ export async function look({ child, pid }: Command): Promise<Look> {
   const { heapUsed, external } = await answered;
   const resident = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
   return { heap: heapUsed + external, resident, descriptors: readdirSync(`/proc/${pid}/fd`).length };
+}
+
+/** Behind the last client: sockets linger for two seconds at most, and longer on a machine that does other things. */
+export async function lookWhenSettled(command: Command): Promise<Look> {
+  let [seen, same] = [await look(command), 0];
+  for (let time = 0; time < 30 && same < 4; time += 1) {
+    await sleep(600);
+    const now = await look(command);
+    same = now.descriptors === seen.descriptors ? same + 1 : 0;
+    seen = now;
+  }
+  return seen;
 }

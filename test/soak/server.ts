@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { generate } from "selfsigned";
 import { X509Certificate } from "node:crypto";
 import { Command, type Form, serverFolder } from "../support/command.ts";
-import { type Look, gauged, look } from "./gauge.ts";
+import { type Look, gauged, look, lookWhenSettled } from "./gauge.ts";
 
 export interface Sample extends Look {
   /** Seconds since the start. */
@@ -107,9 +107,10 @@ export class Soaked {
     }
   }
 
-  async sample(): Promise<Sample> {
-    const at = (performance.now() - this.#begun) / 1000;
-    return { at, ...(await look(this.command)) };
+  /** `settled`: nobody is there, and what lingers is gone. */
+  async sample(settled = false): Promise<Sample> {
+    const seen = await (settled ? lookWhenSettled : look)(this.command);
+    return { at: (performance.now() - this.#begun) / 1000, ...seen };
   }
 
   /** Drains it. Gives its exit code. */

@@ -119,8 +119,7 @@ class Changes {
 async function quiet(server: Soaked): Promise<Sample> {
   do await server.reload();
   while (server.reloads % 2 === 1);
-  await sleep(3000); // sockets linger for two seconds at most
-  return server.sample();
+  return server.sample(true);
 }
 
 const mebi = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -30,6 +30,14 @@ export function serverFolder(name: string, files: Readonly<Record<string, string
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+}
+
+/** How soon a server says 220. */
+export interface Greeted {
+  /** Since its process was started. */
+  readonly milliseconds: number;
+  /** Milliseconds of these that it was ready to run and other processes had the cores. Linux only, else 0. */
+  readonly starved: number;
 }
 
 /** A line of the log. */
@@ -117,8 +125,8 @@ export class Command {
     return this;
   }
 
-  /** The time the first of its listeners takes to say 220, in milliseconds since `from`. */
-  async greets(from: number): Promise<number> {
+  /** Resolves when the first of its listeners says 220. */
+  async greets(from: number): Promise<Greeted> {
     await this.listens();
     const socket = connect(this.ports[0] ?? 0, "127.0.0.1");
     const greeting = once(socket, "data").then(String, String);
@@ -126,7 +134,7 @@ export class Command {
     const milliseconds = performance.now() - from;
     socket.on("error", () => {}).destroy();
     if (!heard.startsWith("220 ")) throw new Error(`it greeted with ${heard}`);
-    return milliseconds;
+    return { milliseconds, starved: starvation(this.pid) };
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -141,5 +149,14 @@ function lineOf(text: string): Line | undefined {
     return typeof line === "object" && line !== null && "level" in line ? (line as Line) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Of the main thread: the second number of schedstat is nanoseconds on a run queue. */
+function starvation(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;
+  } catch {
+    return 0;
   }
 }

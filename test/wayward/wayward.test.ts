@@ -1,9 +1,8 @@
 import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { Ledger } from "../kill/ledger.ts";
-import { gauged, look } from "../soak/gauge.ts";
+import { gauged, lookWhenSettled } from "../soak/gauge.ts";
 import { Command, serverFolder } from "../support/command.ts";
 import { Clients } from "./clients.ts";
 
@@ -57,13 +56,11 @@ test.skipIf(process.platform !== "linux")(
     const ledger = new Ledger(join(folder, "mail"));
     const clients = new Clients(ledger, Date.now() % 2 ** 31);
     await clients.run(wild, calm, seconds / 2);
-    await sleep(3000); // sockets linger for two seconds at most
-    const before = await look(server);
+    const before = await lookWhenSettled(server);
     await clients.run(wild, calm, seconds);
     const every = join(folder, "all");
     for (let more = 0; more < 20 && !existsSync(every); more += 1) await clients.run(wild, calm, 1);
-    await sleep(3000);
-    const after = await look(server);
+    const after = await lookWhenSettled(server);
     console.info(clients.counts, {
       heap: after.heap - before.heap,
       descriptors: [before.descriptors, after.descriptors],

@@ -1,4 +1,5 @@
 import type { Clock } from "@mailhost/core";
+import { type Entry, Shelf } from "./shelf.ts";
 
 /** What holds for the keys of one table. */
 export interface Rule {
@@ -12,11 +13,6 @@ export interface Rule {
   readonly keys: number;
 }
 
-interface Entry {
-  points: number;
-  expires: number;
-}
-
 /**
  * Points by key in fixed windows, as rate-limiter-flexible counts them; but in a bounded number of keys, without a timer
  * each, on the host's clock, and answered at once (docs/decisions/0016). When it is full the oldest key goes, and keys
@@ -24,8 +20,8 @@ interface Entry {
  */
 export class MemoryTable {
   readonly #clock: Clock;
-  readonly #few = new Map<string, Entry>();
-  readonly #tooMany = new Map<string, Entry>();
+  readonly #few = new Shelf();
+  readonly #tooMany = new Shelf();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -43,33 +39,30 @@ export class MemoryTable {
   /** Adds points; what the key has then. */
   add(key: string, points: number, rule: Rule): number {
     const now = this.#clock.now();
-    const entry = this.#find(key) ?? { points: 0, expires: now + rule.duration };
+    const entry = this.#find(key) ?? this.#begin(key, now, rule);
     const crosses = entry.points <= rule.points && entry.points + points > rule.points;
     entry.points += points;
     if (crosses) {
       this.#few.delete(key);
       if (rule.block > 0) entry.expires = now + rule.block;
-      put(this.#tooMany, key, entry, rule.keys, now);
-    } else if (!this.#tooMany.has(key) && !this.#few.has(key)) put(this.#few, key, entry, rule.keys, now);
+      this.#tooMany.put(entry, rule.keys, now);
+    }
     return entry.points;
   }
 
+  #begin(key: string, now: number, rule: Rule): Entry {
+    const entry = { key, points: 0, expires: now + rule.duration };
+    this.#few.put(entry, rule.keys, now);
+    return entry;
+  }
+
   #find(key: string): Entry | undefined {
-    for (const table of [this.#tooMany, this.#few]) {
-      const entry = table.get(key);
+    for (const shelf of [this.#tooMany, this.#few]) {
+      const entry = shelf.get(key);
       if (entry === undefined) continue;
       if (entry.expires > this.#clock.now()) return entry;
-      table.delete(key);
+      shelf.delete(key);
     }
     return undefined;
   }
-}
-
-/** Puts an entry behind the others; whose time is over, and whoever is one too many, goes from the front. */
-function put(table: Map<string, Entry>, key: string, entry: Entry, keys: number, now: number): void {
-  for (const [oldest, { expires }] of table) {
-    if (expires > now && table.size < keys) break;
-    table.delete(oldest);
-  }
-  table.set(key, entry);
 }

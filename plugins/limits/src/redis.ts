@@ -1,4 +1,4 @@
-import { type Host, describeError } from "@mailhost/core";
+import { type Host, type Log, describeError } from "@mailhost/core";
 import { type StoreFactory, misconfigured } from "./store.ts";
 
 /** What is used of a client of the package ioredis. */
@@ -16,19 +16,20 @@ const clientPackage: string = "ioredis";
 /** A limiter factory for the Redis at a URL: one connection for all limits, across reloads. */
 export async function redisStore(host: Host, url: string): Promise<StoreFactory> {
   const { RateLimiterRedis } = await import("rate-limiter-flexible");
+  const { log } = host; // what is shared outlives its first host
   const storeClient = await host.shared(
     `redis ${url}`,
-    () => connect(host, url),
+    () => connect(log, url),
     (client) => client.disconnect(),
   );
   return (options) => new RateLimiterRedis({ storeClient, rejectIfRedisNotReady: true, ...options });
 }
 
-async function connect(host: Host, url: string): Promise<RedisClient> {
+async function connect(log: Log, url: string): Promise<RedisClient> {
   const Redis = await loadClient();
   // What cannot be asked at once fails at once: nobody waits in a queue for a server that is not there
   const client = new Redis(url, { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0 });
-  client.on("error", (error) => host.log.debug({ err: error }, `redis: ${error.message}`));
+  client.on("error", (error) => log.debug({ err: error }, `redis: ${error.message}`));
   client.connect().catch(() => {}); // the first count tells, and says so in the log
   return client;
 }

@@ -78,3 +78,25 @@ describe("a flood of keys", () => {
     expect(counted.size).toBe(2);
   });
 });
+
+test("whatever the order of keys, times and blocks: what is remembered is what a plain table would say", () => {
+  const { clock, table: counted } = table();
+  const plain = new Map<string, { points: number; expires: number }>();
+  let seed = 7;
+  const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+  for (let step = 0; step < 20_000; step += 1) {
+    const key = `key ${random(60)}`;
+    const one = rule({ points: 1 + random(4), block: random(3) * 700, keys: 100 });
+    const now = clock.now();
+    let known = plain.get(key);
+    if (known === undefined || known.expires <= now)
+      plain.set(key, (known = { points: 0, expires: now + one.duration }));
+    const points = 1 + random(2);
+    if (known.points <= one.points && known.points + points > one.points && one.block > 0)
+      known.expires = now + one.block;
+    known.points += points;
+    expect(counted.add(key, points, one)).toBe(known.points);
+    expect(counted.size).toBeLessThanOrEqual(60);
+    clock.advance(random(40));
+  }
+});

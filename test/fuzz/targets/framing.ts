@@ -86,6 +86,28 @@ function same(what: string, got: unknown, wanted: unknown): void {
 
 const kinds = ["refuse", "normalize"] as const;
 
+/** Octets the readers of core take at once: what stands across them must be as anywhere else. */
+const [window, group, block] = [65_536, 4096, 16];
+
+/** The text within a line, and so many octets further on in it: everything is as it was, so much later. */
+function shifted(text: string, by: number, bare: BareLineEnds): void {
+  const near = expectedBody(`x${text}`, bare);
+  if (near === undefined) return;
+  const { content, end, sawBare } = bodyOf([`${"x".repeat(by)}x${text}`], bare);
+  same(`a body ${by} octets on`, { content: content.slice(by), end: end - by, sawBare }, near);
+}
+
+/** The text across what core reads at once. */
+function across(text: string): void {
+  const half = text.length >> 1;
+  for (const bare of kinds) {
+    shifted(text, window - half, bare);
+    if (text.length <= 256) for (let by = 1; by <= block; by += 1) shifted(text, by, bare);
+  }
+  const lines = "NOOP\r\n".repeat(Math.max(1, Math.floor((group - half) / 6))) + text;
+  same("lines behind others", linesOf([lines], 512), expectedLines(lines, 512));
+}
+
 export function framing(): Target {
   return {
     tokens: framingTokens,
@@ -111,6 +133,7 @@ export function framing(): Target {
         if (expected === undefined) same("a body without an end", body.end, -1);
         else same("a body", body, expected);
       }
+      across(text);
       // A lone CR or LF is nobody's content
       const content = text.replaceAll(/\r(?!\n)|(?<!\r)\n/g, "\r\n");
       const stuffed = textOf(stuff(octetsOf(content)));
