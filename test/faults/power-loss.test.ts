@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { emptyStreet } from "./house.ts";
 import { type Life, killed, lives } from "./power/lives.ts";
 import { type Mutation, amid, before, unsynced } from "./power/mutations.ts";
-import { cutEverywhere } from "./power/promise.ts";
+import { cutAndRecover, cutEverywhere } from "./power/promise.ts";
 import { record, recordKilled } from "./power/record.ts";
 
 // P9 when the power is cut: what is asked of the file system is written down, and at each moment of it every state that
@@ -32,6 +32,17 @@ describe("whenever the power is cut, P9 holds", { timeout: 600_000 }, () => {
       expect(cuts).toBeGreaterThan(20);
       expect(states).toBeGreaterThan(cuts);
     }
+  });
+});
+
+describe("a server that starts on what a cut left keeps it and goes on", { timeout: 3_600_000 }, () => {
+  const few = { most: 1, atRandom: long ? 30 : 3, seed };
+  const again = { most: 1, atRandom: 3, seed };
+  test.each(long ? lives : lives.slice(0, 3))("$name", async (life) => {
+    const recorded = await record(street, life, seed);
+    const { broken, states } = await cutAndRecover(street, recorded, few, long ? again : undefined);
+    expect(broken, `seed ${seed}`).toBeUndefined();
+    expect(states).toBeGreaterThan(10);
   });
 });
 

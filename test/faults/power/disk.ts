@@ -87,9 +87,12 @@ export class PowerCut {
   readonly #moment: number;
   readonly #folders: ReadonlySet<Inode>;
   readonly #entries = new Map<Inode, Map<string, (Inode | undefined)[]>>();
-  readonly #drafts = new Map<Inode, Draft>();
+  readonly #drafts: Map<string, Draft>;
 
-  constructor({ steps, folders }: DiskLog, moment: number) {
+  constructor(log: DiskLog, moment: number) {
+    const { steps, folders } = log;
+    this.#drafts = drafts.get(log) ?? new Map<string, Draft>();
+    drafts.set(log, this.#drafts);
     this.#steps = steps.filter(({ begun }) => begun <= moment);
     this.#moment = moment;
     this.#folders = folders;
@@ -125,18 +128,28 @@ export class PowerCut {
   }
 
   #draft(file: Inode): Draft {
-    const known = this.#drafts.get(file);
-    if (known !== undefined) return known;
-    const draft = draftOf(this.#steps, this.#moment, file);
-    this.#drafts.set(file, draft);
+    const steps = this.#steps.filter(
+      (step) => (step.kind === "write" || step.kind === "truncate") && step.file === file,
+    );
+    const key = `${file} ${steps.length} ${syncedUntil(this.#steps, this.#moment, file)}`;
+    const draft = this.#drafts.get(key) ?? draftOf(this.#steps, this.#moment, file);
+    this.#drafts.set(key, draft);
     return draft;
   }
 }
 
-/** Whether the cut at that moment finds the step on the disk for certain. */
+/** Files are the same at many moments of a log. */
+const drafts = new WeakMap<DiskLog, Map<string, Draft>>();
+
+/** The beginning of the last fsync that had returned by the moment: what had returned by then is on the disk. */
+const syncedUntil = (steps: readonly Step[], moment: number, inode: Inode): number =>
+  Math.max(
+    0,
+    ...steps.flatMap((step) => (step.kind === "sync" && step.of === inode && step.ended <= moment ? [step.begun] : [])),
+  );
+
 function durable(steps: readonly Step[], moment: number, inode: Inode): (step: Step) => boolean {
-  const syncs = steps.filter((step) => step.kind === "sync" && step.of === inode && step.ended <= moment);
-  const latest = Math.max(0, ...syncs.map(({ begun }) => begun));
+  const latest = syncedUntil(steps, moment, inode);
   return ({ ended }) => ended <= latest;
 }
 

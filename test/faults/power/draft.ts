@@ -71,10 +71,14 @@ export class Draft {
   }
 
   #add(number: number, block: Uint8Array): void {
-    const never = [zeros().fill(stale), zeros()];
-    this.#blocks.set(number, [...(this.#blocks.get(number) ?? never), block]);
+    const versions = this.#blocks.get(number) ?? [zeros().fill(stale), zeros()];
+    if (!isSame(versions.at(-1), block)) versions.push(block);
+    this.#blocks.set(number, versions);
   }
 }
+
+const isSame = (one: Uint8Array | undefined, other: Uint8Array): boolean =>
+  one !== undefined && Buffer.compare(one, other) === 0;
 
 /** The versions of a block, and between each two the first or the last changed sector of the later in the earlier. */
 function* withTorn(versions: readonly Uint8Array[]): Generator<Uint8Array> {
@@ -82,10 +86,16 @@ function* withTorn(versions: readonly Uint8Array[]): Generator<Uint8Array> {
     yield version;
     const next = versions[index + 1];
     if (next === undefined) continue;
-    const changed = [...next.keys()].filter((at) => next[at] !== version[at]);
-    const [first = 0, last = 0] = [changed[0], changed.at(-1)].map((at = 0) => at - (at % sectorOctets));
+    const [first, last] = [changed(version, next, 1), changed(version, next, -1)];
     if (first !== last) for (const at of [first, last]) yield torn(version, next, at);
   }
+}
+
+/** Where the first sector begins that differs, or with a step backwards the last. */
+function changed(one: Uint8Array, other: Uint8Array, step: 1 | -1): number {
+  let at = step > 0 ? 0 : blockOctets - 1;
+  while (one[at] === other[at] && at >= 0 && at < blockOctets) at += step;
+  return at - (at % sectorOctets);
 }
 
 function torn(version: Uint8Array, next: Uint8Array, at: number): Uint8Array {

@@ -23,6 +23,8 @@ export interface Life {
   readonly posts: readonly (readonly Post[])[];
   /** The root, when it is to be made first. */
   readonly root?: string;
+  /** Milliseconds that pass behind each group. */
+  readonly pause?: number;
   /** System calls of one delivery go on while those of others do. */
   readonly overlaps?: boolean;
   /** What another process takes, when the first was killed amid the last group: before the power is cut. */

@@ -20,7 +20,7 @@ export interface Recorded {
 
 export const postsOf = ({ posts, again = [] }: Life): readonly Post[] => [...posts.flat(), ...again];
 
-const scenarioOf = (life: Life): Scenario => ({
+export const scenarioOf = (life: Life): Scenario => ({
   name: life.name,
   options: life.options ?? {},
   lines: life.lines ?? 30,
@@ -55,12 +55,16 @@ class Site {
 
   end(house: House): Recorded {
     this.calls.release();
-    rmSync(this.folder, { recursive: true });
-    const { log } = this.recorder;
-    const mailbox = (recipient: string): string => relative(this.folder, mailboxPath(house.root, recipient));
-    return { life: this.#life, log, mailbox };
+    rmSync(this.folder, { recursive: true, force: true });
+    return recordedIn(this.folder, this.#life, house, this.recorder);
   }
 }
+
+export const recordedIn = (folder: string, life: Life, { root }: House, { log }: Recorder): Recorded => ({
+  life,
+  log,
+  mailbox: (recipient) => relative(folder, mailboxPath(root, recipient)),
+});
 
 /** Lets a server live in a folder of its own below the street. */
 export async function record(street: string, life: Life, seed: number): Promise<Recorded> {
@@ -76,8 +80,9 @@ export async function record(street: string, life: Life, seed: number): Promise<
       fails.some((fault) => fault(call)) ? Promise.reject(systemError("ENOSPC", call)) : recorder.meet(call);
     await Promise.all(group.map(async (one) => handIn(await house.greeted(), house, one, recorder)));
     await calls.idle();
+    house.clock.advance(life.pause ?? 0);
+    await calls.idle();
   }
-  calls.restart();
   await house.close();
   return site.end(house);
 }

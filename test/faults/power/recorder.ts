@@ -16,7 +16,18 @@ interface Opened {
 }
 
 /** Calls that change nothing of what the model knows. Modes and times are not in it. */
-const harmless = new Set(["access", "chmod", "close", "closeFolder", "lstat", "nextEntry", "opendir", "read", "stat"]);
+const harmless = new Set([
+  "access",
+  "chmod",
+  "close",
+  "closeFolder",
+  "lstat",
+  "nextEntry",
+  "opendir",
+  "read",
+  "stat",
+  "utimes",
+]);
 
 /** Writes down what is asked of the file system below a folder. What is there at the start is on the disk. */
 export class Recorder {
