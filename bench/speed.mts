@@ -16,6 +16,7 @@ const servers: Record<string, () => Promise<peers.Peer | undefined>> = {
   mission: () => peers.startMailhost("mission", raised),
   trace: () => peers.startMailhost("trace", raised),
   maildir: () => peers.startMailhost("maildir", raised),
+  journal: () => peers.startMailhost("journal", raised),
   "smtp-server": peers.startSmtpServer,
   "smtp-sink": peers.startSmtpSink,
   Haraka: peers.startHaraka,

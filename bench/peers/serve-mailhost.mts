@@ -45,6 +45,7 @@ const dresses: Record<string, () => Plugin[]> = {
   mission: () => [...mission("nowhere"), nowhere()],
   trace: () => [...mission("nowhere"), nowhere(), debugLog({ text: join(root, "trace.txt") })],
   maildir: () => [...mission("maildir"), maildir({ root })],
+  journal: () => [...mission("maildir"), maildir({ root, journal: true })],
 };
 
 const dress = dresses[process.argv[2] ?? "mission"];

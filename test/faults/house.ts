@@ -53,7 +53,46 @@ export const scenarios: readonly Scenario[] = [
   },
   { name: "three recipients", recipients: boxes, options: {}, warm: true, lines: block, oneIn: 9, calls: 40 },
   { name: "three new recipients", recipients: boxes, options: {}, warm: false, lines: block, oneIn: 12, calls: 150 },
+  {
+    name: "one recipient, journal",
+    recipients: boxes.slice(0, 1),
+    options: { journal: true },
+    warm: true,
+    lines: block,
+    oneIn: 1,
+    calls: 12,
+  },
+  {
+    name: "one new recipient, every option, journal",
+    recipients: boxes.slice(1, 2),
+    options: { ...everything, journal: true },
+    warm: false,
+    lines: block,
+    oneIn: 4,
+    calls: 100,
+  },
+  {
+    name: "three recipients, journal",
+    recipients: boxes,
+    options: { journal: true },
+    warm: true,
+    lines: block,
+    oneIn: 9,
+    calls: 20,
+  },
+  {
+    name: "three new recipients, journal",
+    recipients: boxes,
+    options: { journal: true },
+    warm: false,
+    lines: block,
+    oneIn: 12,
+    calls: 150,
+  },
 ];
+
+/** A call of the journal's. */
+export const inJournal = ({ path }: { path: string }): boolean => path.includes("/.mailhost-journal");
 
 /** Somebody else, whose mailbox may be there already. */
 export const neighbour = "neighbour@example.org";
@@ -132,11 +171,12 @@ export class House {
     return new Map(this.scenario.recipients.map((one) => [one, subjectsIn(join(mailboxPath(this.root, one), "new"))]));
   }
 
-  /** Files below the folders of the server that are not in `new`, with the spool's. */
+  /** Files below the folders of the server that are not in `new`, with the spool's. What a journal holds is not visible. */
   get leftovers(): string[] {
     return readdirSync(this.#folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name !== "maildirfolder" && !entry.parentPath.endsWith("/new"))
-      .map((entry) => join(entry.parentPath, entry.name));
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => !inJournal({ path }));
   }
 
   /** Puts everything back to what it was, for a scenario whose mailboxes are there. */
@@ -154,6 +194,12 @@ export class House {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
+
+/** Files of all journals below a folder, which stay open. */
+export const journalFiles = (folder: string): number =>
+  readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && inJournal({ path: entry.parentPath }),
+  ).length;
 
 export function subjectsIn(folder: string): string[] {
   if (!existsSync(folder)) return [];

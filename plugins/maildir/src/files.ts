@@ -5,7 +5,7 @@ import { errorCode } from "@mailhost/core";
 /** What of the file system is used: `node:fs/promises`, or one that fails on purpose. */
 export type Files = Pick<
   typeof promises,
-  "access" | "chmod" | "lstat" | "mkdir" | "open" | "opendir" | "rename" | "rmdir" | "stat" | "unlink"
+  "access" | "chmod" | "lstat" | "mkdir" | "open" | "opendir" | "rename" | "rmdir" | "stat" | "unlink" | "utimes"
 >;
 
 /** A new file for writing. Never one that was there, never through a link. */

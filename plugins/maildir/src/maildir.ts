@@ -11,11 +11,15 @@ import {
   storageReply,
 } from "@mailhost/core";
 import * as v from "valibot";
-import { MaildirDelivery, Store, full, missing } from "./delivery.ts";
+import { MaildirDelivery, missing } from "./delivery.ts";
 import type { Files } from "./files.ts";
+import { JournalDelivery } from "./journal/delivery.ts";
+import { replay } from "./journal/replay.ts";
 import { type Tags, locate, patternProblem } from "./mailbox.ts";
 import type { Quota } from "./quota.ts";
+import { full } from "./reservation.ts";
 import { type Settings, checkRoot, readSettings } from "./settings.ts";
+import { Store } from "./store.ts";
 import { sweep } from "./sweep.ts";
 
 /** Where mail is stored, and how. */
@@ -42,6 +46,8 @@ export interface MaildirOptions {
   readonly folderMode?: number | string | undefined;
   /** Waits until the disk has the message before it is acknowledged (the default). Off is for tests: a power cut loses mail. */
   readonly fsync?: boolean | undefined;
+  /** Acknowledges by a log: one wait for the disk for all messages that come at once, and their files follow. */
+  readonly journal?: boolean | undefined;
 }
 
 const mode = v.union(
@@ -73,6 +79,7 @@ const schema = v.strictObject(
     fileMode: v.optional(mode),
     folderMode: v.optional(mode),
     fsync: v.optional(v.boolean()),
+    journal: v.optional(v.boolean()),
   },
   ({ expected }) => (expected === "never" ? "there is no such option" : "it is missing"),
 );
@@ -100,7 +107,11 @@ export const maildirOn = (files: Files) =>
         );
       }
       host.hooks.queue.for(host.name).tapPromise("store", async (delivery, _session, signal): Promise<Opinion> => {
-        const copies = new MaildirDelivery(store, delivery);
+        const { octets } = delivery.message;
+        const copies =
+          store.journal?.takes(octets, delivery.recipients.length) === true
+            ? new JournalDelivery(store, store.journal, delivery)
+            : new MaildirDelivery(store, delivery);
         try {
           const refusal = await copies.stage(signal);
           if (refusal !== undefined) return refusal;
@@ -117,11 +128,13 @@ export const maildirOn = (files: Files) =>
 /** Stores each message in the Maildir of each recipient, durably, before it is acknowledged. */
 export const maildir = maildirOn(promises);
 
-/** One store and one sweep for all listeners and generations that store alike. */
+/** One store and one sweep for all listeners and generations that store alike. What a killed server still owes comes first. */
 function openStore(host: Host, files: Files, settings: Settings): Promise<Store> {
   const stop = new AbortController();
-  const open = (): Store => {
+  const open = async (): Promise<Store> => {
     const { root, path } = settings;
+    const store = new Store(files, settings, host.clock, host.log);
+    await replay(store.outlet, host.log);
     const complain = (folder: string, error: unknown): void =>
       host.log.warn({ err: error, folder }, "could not sweep failed deliveries");
     const depth = path.split("/").length + 1;
@@ -130,9 +143,12 @@ function openStore(host: Host, files: Files, settings: Settings): Promise<Store>
       (removed) => host.log.debug({ root, removed }, "swept failed deliveries"),
       (error: unknown) => complain(root, error),
     );
-    return new Store(files, settings, host.clock);
+    return store;
   };
-  return host.shared(`store ${JSON.stringify(settings)}`, open, () => stop.abort());
+  return host.shared(`store ${JSON.stringify(settings)}`, open, async (store) => {
+    stop.abort();
+    await store.journal?.close();
+  });
 }
 
 /** Whether the mailbox this recipient is routed to is there, and has room. */

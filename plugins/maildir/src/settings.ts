@@ -11,6 +11,7 @@ import type { Quota } from "./quota.ts";
 /** Options with nothing left out. */
 export interface Settings extends Naming, FoldersOptions, CopyOptions {
   readonly quota: Quota | undefined;
+  readonly journal: boolean;
 }
 
 export const readSettings = (options: MaildirOptions): Settings => ({
@@ -25,6 +26,7 @@ export const readSettings = (options: MaildirOptions): Settings => ({
   fileMode: mode(options.fileMode, 0o600),
   folderMode: mode(options.folderMode, 0o700),
   fsync: options.fsync ?? true,
+  journal: options.journal ?? false,
 });
 
 const mode = (given: number | string | undefined, otherwise: number): number =>

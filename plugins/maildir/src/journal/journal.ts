@@ -1,0 +1,156 @@
+import type { Clock, Log as ServerLog } from "@mailhost/core";
+import type { Entry } from "./entry.ts";
+import { Follower } from "./follower.ts";
+import { Home } from "./home.ts";
+import { KnownFolders } from "./known-folders.ts";
+import { Log, mostRecordOctets } from "./log.ts";
+import { beatMilliseconds } from "./owner.ts";
+import type { Outlet } from "./put.ts";
+import { type Content, kinds, markRecord, messageRecord } from "./record.ts";
+import { Settler } from "./settler.ts";
+
+/** Octets of messages that are in memory because their files are still to come. */
+const mostHeld = 16 * 1024 * 1024;
+
+/** The kernel has written back by itself what is older: making it durable is cheap then. */
+const settleAfter = 40_000;
+
+export interface JournalSettings {
+  readonly outlet: Outlet;
+  readonly fsync: boolean;
+  readonly clock: Clock;
+  readonly log: ServerLog;
+}
+
+/** A message that has its room in the log. */
+export interface Staged {
+  readonly entry: Entry;
+  readonly record: Buffer;
+}
+
+/** Acknowledges messages by a log, and puts out their files behind that. One for a root and a process. */
+export class Journal {
+  readonly known: KnownFolders;
+  readonly #settings: JournalSettings;
+  readonly #home: Home;
+  readonly #log: Log;
+  readonly #follower: Follower;
+  readonly #settler: Settler;
+  #numbers = 0;
+  #held = 0;
+  #gone = false;
+  #stopBeat: (() => void) | undefined;
+
+  constructor(settings: JournalSettings) {
+    this.#settings = settings;
+    const { outlet, fsync, clock } = settings;
+    this.known = new KnownFolders(clock);
+    this.#home = new Home(outlet.files, outlet.root, fsync);
+    this.#log = new Log(outlet.files, this.#home, fsync, clock);
+    this.#follower = new Follower(
+      outlet,
+      (shown) => this.#shown(shown),
+      this.#complain("mail that was acknowledged waits in the journal: its file cannot be written"),
+    );
+    this.#settler = new Settler(
+      settings,
+      this.#log,
+      this.#complain("mail stays in the journal: its file cannot be made durable"),
+    );
+  }
+
+  #complain(message: string): (error: unknown) => void {
+    const { log, outlet } = this.#settings;
+    return (error) => log.error({ err: error, root: outlet.root }, message);
+  }
+
+  /**
+   * Whether a message of that size to so many is one for the journal, and has room. Else it goes the way without:
+   * a large one would gain nothing, and a log that is full is no reason to refuse.
+   */
+  takes(octets: number, copies: number): boolean {
+    const most = octets + copies * 2048;
+    const room = Math.min(mostRecordOctets, mostHeld - this.#held, this.#log.room);
+    return most <= room && !this.#follower.stuck && !this.#gone;
+  }
+
+  /** Makes sure of its room in the log. Nothing of it is written before it is committed. */
+  async stage(content: Content): Promise<Staged> {
+    const number = (this.#numbers += 1);
+    const record = messageRecord(number, content);
+    const { length } = record;
+    await this.#log.reserve(length);
+    this.#held += length;
+    this.#startBeat();
+    const { targets } = content;
+    const entry: Entry = { number, targets, length, content, place: undefined, doubtful: false, shown: () => {} };
+    return { entry, record };
+  }
+
+  /** Resolves when the disk has it. Its files follow, and `shown` hears of them. On an error it is taken back. */
+  async commit({ entry, record }: Staged, shown: () => void): Promise<void> {
+    try {
+      const place = await this.#log.append(record, entry);
+      await place.segment.sync();
+    } catch (error) {
+      // It may stand there all the same. Should the mark not, a kill makes the retry double the message
+      await this.#log.append(markRecord(kinds.cancel, [entry.number])).catch(() => {});
+      this.abort({ entry, record });
+      throw error;
+    }
+    this.#log.release(entry.length);
+    entry.shown = shown;
+    this.#follower.add(entry);
+  }
+
+  /** It will not be committed, or could not be. */
+  abort({ entry }: Staged): void {
+    this.#log.release(entry.length);
+    this.#held -= entry.length;
+    entry.content = undefined;
+    entry.place?.segment.entries.delete(entry);
+  }
+
+  #shown(entries: readonly Entry[]): void {
+    // For who looks after a kill: what a reader has deleted since does not come again
+    const numbers = entries.map(({ number }) => number);
+    void this.#log.append(markRecord(kinds.shown, numbers)).catch(() => {});
+    for (const entry of entries) {
+      this.#held -= entry.length;
+      entry.shown();
+    }
+    if (this.#log.crowded) void this.#settler.run(0);
+  }
+
+  #startBeat(): void {
+    this.#stopBeat ??= this.#settings.clock.after(beatMilliseconds, () => {
+      this.#stopBeat = undefined;
+      void this.#beat();
+      this.#startBeat();
+    });
+  }
+
+  async #beat(): Promise<void> {
+    this.#follower.retry();
+    void this.#settler.run(settleAfter);
+    try {
+      await this.#home.beat(this.#settings.clock.now());
+    } catch (error) {
+      if (!this.#gone) this.#complain("the journal's folder is gone: deliveries go on without")(error);
+      this.#gone = true;
+    }
+  }
+
+  /** Puts out and makes durable all there is. What cannot be stays for the next start. */
+  async close(): Promise<void> {
+    this.#stopBeat?.();
+    this.#follower.retry();
+    await this.#follower.idle();
+    await this.#log.idle();
+    this.#log.turn();
+    await this.#settler.run(0);
+    const empty = this.#log.used.length === 0;
+    await this.#log.close();
+    await this.#home.close(empty);
+  }
+}

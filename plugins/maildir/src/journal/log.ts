@@ -1,0 +1,186 @@
+import type { Clock } from "@mailhost/core";
+import { join } from "node:path";
+import { type Files, syncFolder } from "../files.ts";
+import type { Entry } from "./entry.ts";
+import type { Home } from "./home.ts";
+import { Segment, segmentOctets, segmentStart } from "./segment.ts";
+
+/** Segments of one log: what it may take of the disk. */
+const mostSegments = 32;
+
+/** Empty ones that are kept; and room for marks, which end what is under way. */
+const spareSegments = 2;
+
+/** Octets of the largest record: so much may stay empty at the end of a segment. */
+export const mostRecordOctets = 256 * 1024;
+
+const usable = segmentOctets - segmentStart - mostRecordOctets;
+
+/** Where a record stands. */
+export interface Place {
+  readonly segment: Segment;
+  readonly at: number;
+}
+
+interface Waiting {
+  readonly record: Buffer;
+  readonly entry: Entry | undefined;
+  readonly resolve: (place: Place) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Records one behind the other, over segments that are used again. */
+export class Log {
+  readonly #files: Files;
+  readonly #home: Home;
+  readonly #fsync: boolean;
+  readonly #clock: Clock;
+  #count = 0;
+  /** Oldest first. */
+  readonly used: Segment[] = [];
+  /** The last of them, while it takes what comes. */
+  #current: Segment | undefined;
+  readonly #free: Segment[] = [];
+  #reserved = 0;
+  #growing: Promise<void> = Promise.resolve();
+  #queue: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+
+  constructor(files: Files, home: Home, fsync: boolean, clock: Clock) {
+    this.#clock = clock;
+    this.#files = files;
+    this.#home = home;
+    this.#fsync = fsync;
+  }
+
+  /** Whether the segment may yet take a record. */
+  takesInto(segment: Segment): boolean {
+    return segment === this.#current;
+  }
+
+  /** What comes next goes into another segment. False when something is being written just now. */
+  turn(): boolean {
+    if (this.#writing !== undefined) return false;
+    this.#current = undefined;
+    return true;
+  }
+
+  /** Octets that may still be reserved. */
+  get room(): number {
+    const left = mostSegments - spareSegments - this.used.length;
+    return Math.max(0, left) * usable - this.#reserved;
+  }
+
+  /**
+   * Resolves when there is room on the disk for a record of so many octets: only then may it be promised.
+   * Rejects with the file system's error. Given back with `release`.
+   */
+  async reserve(octets: number): Promise<void> {
+    this.#reserved += octets;
+    try {
+      this.#growing = this.#growing.catch(() => {}).then(() => this.#grow());
+      await this.#growing;
+    } catch (error) {
+      this.#reserved -= octets;
+      throw error;
+    }
+  }
+
+  release(octets: number): void {
+    this.#reserved -= octets;
+  }
+
+  async #grow(): Promise<void> {
+    while ((this.#current?.room ?? 0) + this.#free.length * usable < this.#reserved)
+      this.#free.push(await this.#create());
+  }
+
+  /** More than half of it is in use. */
+  get crowded(): boolean {
+    return this.used.length > mostSegments / 2;
+  }
+
+  /**
+   * Where the record stands once it is written, which is not yet on the disk. All who wait are written at once.
+   * The segment keeps the entry until it is taken from there.
+   */
+  append(record: Buffer, entry?: Entry): Promise<Place> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ record, entry, resolve, reject });
+      this.#writing ??= this.#write();
+    });
+  }
+
+  /** Resolves when nothing is being written. */
+  async idle(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#queue.length > 0) {
+      let batch: Waiting[] = [];
+      try {
+        const segment = await this.#segmentFor(this.#queue[0]?.record.length ?? 0);
+        batch = this.#take(segment.room);
+        const places = await segment.write(batch.map(({ record }) => record));
+        for (const [index, { entry, resolve }] of batch.entries()) {
+          const place = { segment, at: places[index] ?? 0 };
+          if (entry !== undefined) {
+            entry.place = place;
+            segment.entries.add(entry);
+          }
+          resolve(place);
+        }
+      } catch (error) {
+        const failed = batch.length > 0 ? batch : this.#queue.splice(0);
+        for (const { reject } of failed) reject(error);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  /** As many as fit, in order. */
+  #take(room: number): Waiting[] {
+    let octets = 0;
+    const first = this.#queue.findIndex(({ record }) => (octets += record.length) > room);
+    return this.#queue.splice(0, first < 0 ? this.#queue.length : first);
+  }
+
+  async #segmentFor(octets: number): Promise<Segment> {
+    if (this.#current !== undefined && this.#current.room >= octets) return this.#current;
+    this.#current = undefined;
+    const segment = this.#free.pop() ?? (await this.#create());
+    segment.since = this.#clock.now();
+    this.used.push(segment);
+    this.#current = segment;
+    return segment;
+  }
+
+  async #create(): Promise<Segment> {
+    const home = await this.#home.open();
+    const segment = await Segment.create(this.#files, join(home, `${(this.#count += 1)}.log`), this.#fsync);
+    try {
+      if (this.#fsync) await syncFolder(this.#files, home);
+      return segment;
+    } catch (error) {
+      await segment.remove(this.#files).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Nothing in the oldest segment counts any more. */
+  async releaseOldest(): Promise<void> {
+    const [oldest] = this.used;
+    if (oldest === undefined) return;
+    const renewed = await oldest.renew();
+    this.used.shift();
+    if (renewed !== undefined && this.#free.length <= spareSegments) this.#free.push(renewed);
+    else await oldest.remove(this.#files);
+  }
+
+  /** Removes what counts no more, and leaves what does for the next start. */
+  async close(): Promise<void> {
+    for (const segment of this.#free.splice(0)) await segment.remove(this.#files);
+    for (const segment of this.used.splice(0)) await segment.leave();
+  }
+}

@@ -1,0 +1,56 @@
+import { type Clock, type Log, errorCode } from "@mailhost/core";
+import type { Files } from "./files.ts";
+import { Folders } from "./folders.ts";
+import { Journal } from "./journal/journal.ts";
+import type { Outlet } from "./journal/put.ts";
+import { Limiter } from "./limiter.ts";
+import { type Place, placePath } from "./mailbox.ts";
+import { Quotas } from "./quota.ts";
+import type { Settings } from "./settings.ts";
+
+/** Copies written at once by one server: bounds open files and memory. */
+const mostWriters = 32;
+
+/** What all deliveries below one root share, over listeners and generations. */
+export class Store {
+  readonly files: Files;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly folders: Folders;
+  readonly quotas: Quotas | undefined;
+  readonly journal: Journal | undefined;
+  readonly writers = new Limiter(mostWriters);
+
+  constructor(files: Files, settings: Settings, clock: Clock, log: Log) {
+    this.files = files;
+    this.settings = settings;
+    this.clock = clock;
+    this.folders = new Folders(files, settings);
+    this.quotas = settings.quota === undefined ? undefined : new Quotas(files, settings.quota);
+    const { fsync } = settings;
+    if (settings.journal) this.journal = new Journal({ outlet: this.outlet, fsync, clock, log });
+  }
+
+  /** How mail that was acknowledged becomes files. */
+  get outlet(): Outlet {
+    const { files, settings, clock } = this;
+    const folders = new Folders(files, { ...settings, create: true });
+    return { files, root: settings.root, folders, now: () => clock.now() };
+  }
+
+  /** Path of the mailbox an address belongs to, for counting. */
+  mailboxOf(place: Place): string {
+    return placePath(this.settings.root, { ...place, subfolder: undefined });
+  }
+
+  /** Whether there is a mailbox at that path. Rejects with the file system's error; a root that is gone is one. */
+  async has(mailbox: string): Promise<boolean> {
+    await this.files.lstat(this.settings.root);
+    try {
+      return (await this.files.lstat(mailbox)).isDirectory();
+    } catch (error) {
+      if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false;
+      throw error;
+    }
+  }
+}
