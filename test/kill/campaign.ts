@@ -52,7 +52,8 @@ export async function campaign({ form, kills, messages, seed, report = () => {} 
   const pick = random(seed);
   const restarts: Greeted[] = [];
   const begun = performance.now();
-  let [starting, leftovers, atWork] = [0, 0, 1];
+  const pace = new Pace(pick);
+  let [starting, leftovers] = [0, 0];
   const servers = new Set<Command>();
   const start = (): Command => {
     const server = new Command(folder, { form });
@@ -68,15 +69,13 @@ export async function campaign({ form, kills, messages, seed, report = () => {} 
       restarts.push(await server.greets(from));
       ledger.check();
       if (ledger.problems.length > 0 || crew.some(({ problem }) => problem !== undefined)) break;
-      // So late on average that as many as are missing are acknowledged by the last kill
-      const each = Math.max(0, messages - ledger.acknowledged) / Math.max(1, kills - kill);
-      const rate = Math.max(0.1, ledger.acknowledged / atWork);
+      const before = ledger.acknowledged;
       const loaded = performance.now();
       const work = crew.map((sender) => sender.work(server.ports[0] ?? 0));
-      await sleep(pick(1000) * 0.002 * Math.min(2000, each / rate));
+      await sleep(pace.moment(messages - before, kills - kill));
       server.kill("SIGKILL");
       await Promise.all([...work, server.ended]);
-      atWork += performance.now() - loaded;
+      pace.worked(performance.now() - loaded, ledger.acknowledged - before);
       leftovers += ledger.leftovers;
       ledger.problems.push(...server.complaints);
       if ((kill + 1) % 10 === 0) report(progress(kill + 1, ledger, restarts, begun));
@@ -102,6 +101,31 @@ export async function campaign({ form, kills, messages, seed, report = () => {} 
     seconds,
     problems,
   };
+}
+
+/** When a server dies: at random, and so late on average that as many as are missing are acknowledged by the last kill. */
+class Pace {
+  readonly #pick: (below: number) => number;
+  #milliseconds = 1;
+  #acknowledged = 0;
+  /** On average, in milliseconds: doubled while nobody gets as far as a 250. */
+  #least = 300;
+
+  constructor(pick: (below: number) => number) {
+    this.#pick = pick;
+  }
+
+  moment(missing: number, kills: number): number {
+    const rate = Math.max(0.1, this.#acknowledged / this.#milliseconds);
+    const mean = Math.max(this.#least, missing / Math.max(1, kills) / rate);
+    return this.#pick(1000) * 0.002 * Math.min(2000, mean);
+  }
+
+  worked(milliseconds: number, acknowledged: number): void {
+    this.#milliseconds += milliseconds;
+    this.#acknowledged += acknowledged;
+    this.#least = acknowledged === 0 ? 2 * this.#least : 300;
+  }
 }
 
 async function killStarting(server: Command, milliseconds: number): Promise<number> {
