@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authPlain, hashPassword } from "@mailhost/plugin-auth-plain";
-import { TestClock, client, sink, transcript } from "@mailhost/testkit";
+import { limits } from "@mailhost/plugin-limits";
+import { TestClock, client, host, sink, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import {
   anyTls,
@@ -207,6 +208,37 @@ describe("no bound on password guessing", () => {
       S: <close>
     `,
     ));
+
+  test("nor is a new session, with limits as it comes: ten of an address, each slower, and then not even the right one", async () => {
+    const server = await host({ plugins: [limits(), janesPassword({ allowInsecure: true }), sink()] });
+    const said: string[] = [];
+    const times: number[] = [];
+    for (let count = 0; count < 11; count += 1) {
+      const speaker = server.client();
+      await speaker.reply();
+      await waiting(server.clock, speaker.ask("EHLO client.test"));
+      const began = server.clock.now();
+      const message = count < 10 ? guess : janesLogin;
+      const [reply = ""] = await waiting(server.clock, speaker.ask(`AUTH PLAIN ${message}`));
+      said.push(reply.slice(0, 9));
+      times.push((server.clock.now() - began) / 1000);
+      speaker.hangUp();
+    }
+    expect(said).toEqual([...Array.from({ length: 10 }, () => "535 5.7.8"), "421 4.7.0"]);
+    expect(times).toEqual([0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0]);
+    await server.close();
+  });
+
+  /** The reply, time moving on second by second until it is there. */
+  async function waiting<T>(clock: TestClock, reply: Promise<T>): Promise<T> {
+    let there = false;
+    const over = reply.finally(() => (there = true));
+    for (;;) {
+      for (let turns = 0; turns < 5 && !there; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+      if (there) return over;
+      clock.advance(1000);
+    }
+  }
 
   test("the control: the third may be right", () =>
     transcript(

@@ -1,6 +1,7 @@
 import { type Refusal, defer, disconnect, reject } from "@mailhost/core";
 import { sink, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
+import { upgrading } from "../support/auth.ts";
 import { open, opened, plugin } from "../support/dialogue.ts";
 
 describe("connect", () => {
@@ -28,8 +29,9 @@ describe("connect", () => {
     const judge = plugin("judge", ({ hooks }) =>
       hooks.connect.tap(
         "judge",
-        ({ id, serverName, mode, listener, client, local, greeting, tls, identity, spokeEarly }) => {
-          seen = { id: id.length, serverName, mode, listener, client, local, greeting, tls, identity, spokeEarly };
+        ({ id, serverName, mode, listener, client, local, greeting, tls, identity, spokeEarly, dryRun }) => {
+          const known = { serverName, mode, listener, client, local, greeting, tls, identity, spokeEarly, dryRun };
+          seen = { id: id.length, ...known };
         },
       ),
     );
@@ -45,7 +47,21 @@ describe("connect", () => {
       tls: undefined,
       identity: undefined,
       spokeEarly: false,
+      dryRun: false,
     });
+  });
+
+  test.each([true, false])("knows whether the session is only played (%s), behind TLS too", async (dryRun) => {
+    const seen: boolean[] = [];
+    const judge = plugin("judge", ({ hooks }) => {
+      hooks.connect.tap("judge", (session) => void seen.push(session.dryRun));
+      hooks.ehlo.tap("judge", (_greeting, session) => void seen.push(session.dryRun));
+    });
+    const { say, engine } = await open({ plugins: [sink(), upgrading(), judge] }, { dryRun });
+    say("XUPGRADE");
+    engine.secured({ protocol: "TLSv1.3", cipher: "none" });
+    say("EHLO client.test");
+    expect(seen).toEqual([dryRun, dryRun]);
   });
 });
 

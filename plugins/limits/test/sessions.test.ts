@@ -165,6 +165,15 @@ test("what is only played is neither counted nor limited", async () => {
   expect(await banner(server)).toBe(welcome);
 });
 
+test("listeners count together", async () => {
+  const listeners = [{ name: "one", port: 1 }, { name: "two", port: 2 }]; // prettier-ignore
+  const rates = limits({ ...off, concurrency: { ...off.concurrency, address: 2 } });
+  const server = await serve({}, { plugins: [sink(), rates], listeners });
+  for (const listener of ["one", "two"]) expect((await call(server, "192.0.2.1", { listener })).banner).toBe(welcome);
+  for (const listener of ["one", "two"])
+    expect((await call(server, "192.0.2.1", { listener })).banner).toMatch(/^421 /);
+});
+
 test("two under two names count apart", async () => {
   const rate = { points: 1, duration: 60 };
   const here = limits({ ...off, messages: { address: rate } }, { as: "here" });

@@ -143,6 +143,8 @@ describe("a store that fails", () => {
     const server = await serve({ messages, store: fails().store, onStoreFailure: "defer" });
     const speaker = await greeted(server);
     expect(await speaker.deliver({ to: "joe@example.com" })).toEqual(["451 4.3.0 Temporary local problem"]);
+    const closed = await serve({ connections, store: fails().store, onStoreFailure: "defer" });
+    expect(await banner(closed)).toBe("421 4.3.0 Temporary local problem");
   });
 
   test("beside a session harms nobody", async () => {
