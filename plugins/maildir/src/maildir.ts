@@ -1,5 +1,6 @@
 import * as promises from "node:fs/promises";
 import {
+  type Delivery,
   type Host,
   type Opinion,
   type Recipient,
@@ -107,11 +108,7 @@ export const maildirOn = (files: Files) =>
         );
       }
       host.hooks.queue.for(host.name).tapPromise("store", async (delivery, _session, signal): Promise<Opinion> => {
-        const { octets } = delivery.message;
-        const copies =
-          store.journal?.takes(octets, delivery.recipients.length) === true
-            ? new JournalDelivery(store, store.journal, delivery)
-            : new MaildirDelivery(store, delivery);
+        const copies = copiesOf(store, delivery);
         try {
           const refusal = await copies.stage(signal);
           if (refusal !== undefined) return refusal;
@@ -127,6 +124,15 @@ export const maildirOn = (files: Files) =>
 
 /** Stores each message in the Maildir of each recipient, durably, before it is acknowledged. */
 export const maildir = maildirOn(promises);
+
+/** By way of the journal, where there is one and it takes the message. */
+function copiesOf(store: Store, delivery: Delivery): MaildirDelivery | JournalDelivery {
+  const { journal } = store;
+  const promised = journal?.promise(delivery.message.octets, delivery.recipients.length);
+  return journal === undefined || promised === undefined
+    ? new MaildirDelivery(store, delivery)
+    : new JournalDelivery(store, journal, delivery, promised);
+}
 
 /** One store and one sweep for all listeners and generations that store alike. What a killed server still owes comes first. */
 function openStore(host: Host, files: Files, settings: Settings): Promise<Store> {

@@ -339,7 +339,7 @@ test("a segment is used again once its mail is durable; an fsync that fails writ
   clock.advance(39_000);
   expect(marksIn(root)).toBe(2);
   clock.advance(2000);
-  await expect.poll(() => marksIn(root)).toBe(0);
+  await expect.poll(() => marksIn(root), { timeout: 10_000 }).toBe(0);
   expect(subjectsOf(root)).toEqual(["one", "two"]);
   expect(inodes(root).filter((inode) => before.includes(inode))).toHaveLength(1);
   expect(await client.deliver([jane], letter("three"))).toMatch(/^250 /);
@@ -381,3 +381,31 @@ test("a reload leaves nothing of the old journal, whatever it changes", async ()
   expect(subjectsOf(root)).toEqual(["one", "three", "two"]);
   expect(readdirSync(root)).toEqual(["example.com"]);
 });
+
+test.each(["new", "cur"])(
+  "after a power cut a file in %s that is there and not whole is written anew",
+  async (part) => {
+    const root = await emptyFolder();
+    const server = await serve(storing({ root, journal: true }));
+    const client = await new Client(server).greet();
+    for (const subject of ["whole", "torn"]) await client.deliver([jane], letter(subject));
+    client.leave();
+    await expect.poll(() => marksIn(root)).toBe(2);
+    const left = await afterKill(root);
+    const mailbox = mailboxPath(left, jane);
+    for (const name of readdirSync(join(mailbox, "new"))) {
+      const path = join(mailbox, "new", name);
+      const text = readFileSync(path, "latin1");
+      if (text.includes("Hello torn")) writeFileSync(path, "\0".repeat(text.length)); // its size came before its octets
+      renameSync(path, join(mailbox, part, part === "cur" ? `${name}:2,S` : name));
+    }
+    // Another run of the system, which had marked both as put out
+    const [name = ""] = journalsOf(left);
+    const folder = join(left, ".mailhost-journal");
+    renameSync(join(folder, name), join(folder, name.replace(/B[0-9a-f]*R/, "B0123R")));
+    await restarted(left);
+    expect(subjectsOf(left, jane, part)).toEqual(["torn", "whole"]);
+    expect(filesBelow(left)).toHaveLength(2);
+  },
+  30_000,
+);

@@ -18,9 +18,12 @@ export class JournalDelivery {
   readonly #reservation: Reservation;
   readonly #made: Made = [];
   readonly #held: Target[] = [];
+  #promised: number;
   #staged: Staged | undefined;
 
-  constructor(store: Store, journal: Journal, delivery: Delivery) {
+  /** `promised` is what the journal keeps for it. */
+  constructor(store: Store, journal: Journal, delivery: Delivery, promised: number) {
+    this.#promised = promised;
     this.#store = store;
     this.#journal = journal;
     this.#delivery = delivery;
@@ -30,10 +33,10 @@ export class JournalDelivery {
   /** Makes sure that it can be committed. A refusal leaves nothing behind, and so does a rejection with the file system's error. */
   async stage(signal: AbortSignal): Promise<Refusal | undefined> {
     const targets = targetsOf(this.#store.settings, this.#delivery);
-    if (targets === undefined) return badNexthop;
     try {
-      const refusal = await this.#reservation.take(targets, this.#delivery.message.octets);
-      if (refusal === undefined) await this.#write(targets, signal);
+      const refusal =
+        targets === undefined ? badNexthop : await this.#reservation.take(targets, this.#delivery.message.octets);
+      if (targets !== undefined && refusal === undefined) await this.#write(targets, signal);
       else await this.abort();
       return refusal;
     } catch (error) {
@@ -49,7 +52,8 @@ export class JournalDelivery {
     for (const target of targets) copies.push(await this.#prepare(target, body.length));
     signal.throwIfAborted();
     const { fileMode } = this.#store.settings;
-    this.#staged = await this.#journal.stage({ targets: copies, mode: fileMode, body });
+    this.#staged = await this.#journal.stage({ targets: copies, mode: fileMode, body }, this.#promised);
+    this.#promised = 0; // it answers for that now
     signal.throwIfAborted();
   }
 
@@ -98,6 +102,8 @@ export class JournalDelivery {
   async abort(): Promise<void> {
     if (this.#staged !== undefined) this.#journal.abort(this.#staged);
     this.#staged = undefined;
+    this.#journal.giveBack(this.#promised);
+    this.#promised = 0;
     this.#reservation.release();
     // What was made for it goes again
     if (this.#made.length > 0)

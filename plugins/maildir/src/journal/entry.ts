@@ -5,8 +5,9 @@ import type { Content, Target } from "./record.ts";
 export interface Entry {
   readonly number: number;
   readonly targets: readonly Target[];
-  /** Octets of its record. */
+  /** Octets of its record, and those that were promised for it. */
   readonly length: number;
+  readonly promised: number;
   /** Until its files are shown. */
   content: Content | undefined;
   /** Where it stands, once it is acknowledged. */

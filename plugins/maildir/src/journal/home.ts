@@ -33,20 +33,30 @@ export class Home {
 
   async #make(): Promise<string> {
     const above = join(this.#root, journalsFolder);
-    await makeFolder(this.#files, above);
-    // Also when it was there: who made it may have been killed before getting to this
-    if (this.#fsync) await syncFolder(this.#files, this.#root);
     const path = join(above, await ownName());
     ours.add(path);
     try {
-      await this.#files.mkdir(path, 0o700);
-      if (this.#fsync) await syncFolder(this.#files, above);
+      await this.#makeBoth(above, path);
+      // Both of them, also what was there: who made it may have been killed before getting to this
+      if (this.#fsync) for (const folder of [this.#root, above]) await syncFolder(this.#files, folder);
     } catch (error) {
       await removeFolder(this.#files, path).catch(() => {});
       ours.delete(path);
       throw error;
     }
     return path;
+  }
+
+  async #makeBoth(above: string, path: string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      await makeFolder(this.#files, above);
+      try {
+        return await this.#files.mkdir(path, 0o700);
+      } catch (error) {
+        // Another server has just closed, and removed the folder above with its own
+        if (errorCode(error) !== "ENOENT" || attempt === 3) throw error;
+      }
+    }
   }
 
   /** Says that its owner lives. */

@@ -12,6 +12,9 @@ import { Settler } from "./settler.ts";
 /** Octets of messages that are in memory because their files are still to come. */
 const mostHeld = 16 * 1024 * 1024;
 
+/** What is written of one recipient, at most: names of folders, a name, two addresses. */
+const mostTargetOctets = 2048;
+
 /** The kernel has written back by itself what is older: making it durable is cheap then. */
 const settleAfter = 40_000;
 
@@ -65,25 +68,39 @@ export class Journal {
   }
 
   /**
-   * Whether a message of that size to so many is one for the journal, and has room. Else it goes the way without:
-   * a large one would gain nothing, and a log that is full is no reason to refuse.
+   * Octets that are kept for a message of that size to so many, until it is staged or given back. Undefined when it is
+   * none for the journal, and goes the way without: a large one would gain nothing, and a full log is no reason to refuse.
    */
-  takes(octets: number, copies: number): boolean {
-    const most = octets + copies * 2048;
-    const room = Math.min(mostRecordOctets, mostHeld - this.#held, this.#log.room);
-    return most <= room && !this.#follower.stuck && !this.#gone;
+  promise(octets: number, copies: number): number | undefined {
+    const most = octets + copies * mostTargetOctets;
+    const room = Math.min(mostHeld, this.#log.room) - this.#held;
+    if (most > Math.min(mostRecordOctets, room) || this.#follower.stuck || this.#gone) return undefined;
+    this.#held += most;
+    return most;
+  }
+
+  giveBack(promised: number): void {
+    this.#held -= promised;
   }
 
   /** Makes sure of its room in the log. Nothing of it is written before it is committed. */
-  async stage(content: Content): Promise<Staged> {
+  async stage(content: Content, promised: number): Promise<Staged> {
     const number = (this.#numbers += 1);
     const record = messageRecord(number, content);
     const { length } = record;
     await this.#log.reserve(length);
-    this.#held += length;
     this.#startBeat();
     const { targets } = content;
-    const entry: Entry = { number, targets, length, content, place: undefined, doubtful: false, shown: () => {} };
+    const entry: Entry = {
+      number,
+      targets,
+      length,
+      promised,
+      content,
+      place: undefined,
+      doubtful: false,
+      shown: () => {},
+    };
     return { entry, record };
   }
 
@@ -106,7 +123,7 @@ export class Journal {
   /** It will not be committed, or could not be. */
   abort({ entry }: Staged): void {
     this.#log.release(entry.length);
-    this.#held -= entry.length;
+    this.giveBack(entry.promised);
     entry.content = undefined;
     entry.place?.segment.entries.delete(entry);
   }
@@ -116,7 +133,7 @@ export class Journal {
     const numbers = entries.map(({ number }) => number);
     void this.#log.append(markRecord(kinds.shown, numbers)).catch(() => {});
     for (const entry of entries) {
-      this.#held -= entry.length;
+      this.giveBack(entry.promised);
       entry.shown();
     }
     if (this.#log.crowded) void this.#settler.run(0);

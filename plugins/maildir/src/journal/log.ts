@@ -65,10 +65,10 @@ export class Log {
     return true;
   }
 
-  /** Octets that may still be reserved. */
+  /** Octets for which there are segments still, those that are reserved included. */
   get room(): number {
     const left = mostSegments - spareSegments - this.used.length;
-    return Math.max(0, left) * usable - this.#reserved;
+    return Math.max(0, left) * usable;
   }
 
   /**

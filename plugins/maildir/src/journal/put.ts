@@ -1,11 +1,12 @@
 import { errorCode } from "@mailhost/core";
 import { constants } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Files, newFileFlags, removeFile, syncFolder } from "../files.ts";
 import type { Folders } from "../folders.ts";
 import { placePath } from "../mailbox.ts";
 import { uniqueName } from "../unique-name.ts";
 import type { Content, Target } from "./record.ts";
+import { readAll } from "./segment.ts";
 
 /** What files are put out with. */
 export interface Outlet {
@@ -18,47 +19,65 @@ export interface Outlet {
 
 export const folderOf = ({ root }: Outlet, target: Target): string => placePath(root, target);
 
-/** Puts one copy into `new`, in `tmp` first. With `fsync`, it and its name are on the disk then. */
-export async function put(outlet: Outlet, content: Content, target: Target, fsync = false): Promise<void> {
+export interface Manner {
+  /** It and its name are on the disk then. */
+  readonly fsync?: boolean;
+  /** The file it takes the place of; one in `new` unless told otherwise. */
+  readonly over?: string | undefined;
+}
+
+/** Puts out one copy, in `tmp` first. */
+export async function put(outlet: Outlet, content: Content, target: Target, manner: Manner = {}): Promise<void> {
   const { files, folders } = outlet;
   const unique = uniqueName(outlet.now());
   let folder = folderOf(outlet, target);
   let tmp = join(folder, "tmp", unique);
+  let fsync = manner.fsync === true;
   try {
     try {
       await write(files, tmp, content, target, fsync);
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;
-      // Somebody removed the mailbox since the message was staged
+      // Somebody removed the mailbox since the message was staged. It may end up in the inbox, where nobody looks for it
       folder = await folders.open(target, []);
       tmp = join(folder, "tmp", unique);
+      fsync = true;
       await write(files, tmp, content, target, fsync);
     }
-    await files.rename(tmp, join(folder, "new", target.name));
+    const path = manner.over ?? join(folder, "new", target.name);
+    await files.rename(tmp, path);
+    if (fsync) await syncFolder(files, dirname(path));
   } catch (error) {
     await removeFile(files, tmp).catch(() => {});
     throw error;
   }
-  if (fsync) await syncFolder(files, join(folder, "new"));
 }
 
-async function write(
-  files: Files,
-  path: string,
-  { body, mode }: Content,
-  { top }: Target,
-  fsync: boolean,
-): Promise<void> {
+const octetsOf = ({ body }: Content, { top }: Target): Buffer => Buffer.concat([Buffer.from(top, "utf8"), body]);
+
+async function write(files: Files, path: string, content: Content, target: Target, fsync: boolean): Promise<void> {
+  const { mode } = content;
   const file = await files.open(path, newFileFlags, 0o600);
   try {
     if (mode !== 0o600) await file.chmod(mode); // the umask took from it
-    const octets = Buffer.concat([Buffer.from(top, "utf8"), body]);
+    const octets = octetsOf(content, target);
     for (let at = 0; at < octets.length;) {
       const { bytesWritten } = await file.write(octets, at);
       if (bytesWritten === 0) throw new Error("the file takes no more"); // or this would go on for ever
       at += bytesWritten;
     }
     if (fsync) await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a file holds that copy and nothing else. After a power cut it may hold zeros, or end too early. */
+export async function isWhole(files: Files, path: string, content: Content, target: Target): Promise<boolean> {
+  const octets = octetsOf(content, target);
+  const file = await files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return (await readAll(file, 0, octets.length + 1)).equals(octets);
   } finally {
     await file.close();
   }

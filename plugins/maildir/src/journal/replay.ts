@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Files, removeFile } from "../files.ts";
 import { journalsFolder, ours, removeFolder } from "./home.ts";
 import { isAlive, isOwned, isThisRun, ownName } from "./owner.ts";
-import { type Outlet, folderOf, put } from "./put.ts";
+import { type Outlet, folderOf, isWhole, put } from "./put.ts";
 import { type Owed, type Reading, readJournal, readOwed } from "./reading.ts";
 import { type Target, contentOf } from "./record.ts";
 import { type Shown, namesIn, settle } from "./settle.ts";
@@ -82,33 +82,46 @@ async function remove(files: Files, folder: string): Promise<void> {
 async function putOut(outlet: Outlet, folder: string, sameRun: boolean): Promise<Reading> {
   const { files } = outlet;
   const reading = await readJournal(files, await pathsIn(files, folder));
-  const there = new Map<string, Promise<Set<string>>>();
-  const isThere = async (target: Target): Promise<boolean> => {
-    const maildir = folderOf(outlet, target);
-    const names = there.get(maildir) ?? namesOf(files, maildir);
-    there.set(maildir, names);
-    return (await names).has(target.name);
-  };
+  const there = new Present(outlet);
   const copies: Shown[] = [];
   const doubtful: { one: Owed; target: Target }[] = [];
   for (const one of reading.owed) {
     const content = contentOf(await readOwed(files, one));
-    // What was shown in this run of the system and is gone, a reader has deleted
-    const gone = one.shown && sameRun;
     for (const target of content.targets) {
-      if (!gone && !(await isThere(target))) {
+      const path = await there.find(target);
+      // What was shown in this run of the system and is gone, a reader has deleted. In another one only octets prove a file
+      if (path === undefined ? !(one.shown && sameRun) : !sameRun && !(await isWhole(files, path, content, target))) {
         await outlet.folders.open(target, []); // follows no link
-        await put(outlet, content, target);
+        await put(outlet, content, target, { over: path });
       }
       copies.push({ target, failed: () => void doubtful.push({ one, target }) });
     }
   }
   await settle(outlet, copies);
-  for (const { one, target } of doubtful) await put(outlet, contentOf(await readOwed(files, one)), target, true);
+  for (const { one, target } of doubtful)
+    await put(outlet, contentOf(await readOwed(files, one)), target, { fsync: true, over: await there.find(target) });
   return reading;
 }
 
-async function namesOf(files: Files, maildir: string): Promise<Set<string>> {
-  const [fresh, read] = await Promise.all(["new", "cur"].map((name) => namesIn(files, join(maildir, name))));
-  return new Set([...(fresh?.keys() ?? []), ...(read?.keys() ?? [])]);
+/** What mailboxes held before the first message was put out. */
+class Present {
+  readonly #outlet: Outlet;
+  readonly #folders = new Map<string, Map<string, string>>();
+
+  constructor(outlet: Outlet) {
+    this.#outlet = outlet;
+  }
+
+  /** The path of a copy, wherever a reader has moved it inside its mailbox. */
+  async find(target: Target): Promise<string | undefined> {
+    const folder = folderOf(this.#outlet, target);
+    let paths = this.#folders.get(folder);
+    if (paths === undefined) {
+      paths = new Map();
+      for (const part of ["new", "cur"].map((name) => join(folder, name)))
+        for (const [name, full] of await namesIn(this.#outlet.files, part)) paths.set(name, join(part, full));
+      this.#folders.set(folder, paths);
+    }
+    return paths.get(target.name);
+  }
 }

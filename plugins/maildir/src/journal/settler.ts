@@ -68,7 +68,7 @@ export class Settler {
     if (entry.place === undefined) return;
     const { segment, at } = entry.place;
     const content = contentOf(await segment.read(at, entry.length));
-    for (const target of entry.targets) await put(this.#settings.outlet, content, target, true);
+    for (const target of entry.targets) await put(this.#settings.outlet, content, target, { fsync: true });
     entry.doubtful = false;
   }
 }
