@@ -115,7 +115,7 @@ export function checkWhole(
       mend: "Add a plugin with a transport: one that calls a function, or one that fills mailboxes.",
     });
   const [mechanism] = vocabulary.mechanisms.keys();
-  if (mechanism !== undefined && !taps.some(({ hook }) => hook === "auth"))
+  if (mechanism !== undefined && !taps.some(({ hook, identifies }) => hook === "auth" && identifies))
     problems.push({
       code: "NO_VERIFIER",
       where,

@@ -23,6 +23,8 @@ export interface NotedTap {
   readonly stage: Stage;
   readonly before: readonly string[];
   readonly after: readonly string[];
+  /** In `auth`: it may say who the client is. */
+  readonly identifies: boolean;
   readonly insert: (hook: {
     tap: (name: string, run: (call: AnyCall) => Refusal | undefined) => void;
     tapAsync: (name: string, run: (call: AnyCall, done: (error: null, refusal?: Refusal) => void) => void) => void;
@@ -111,6 +113,7 @@ export class Facade {
       stage: options.stage ?? "normal",
       before: [...(options.before ?? []), ...(definition.before ?? [])],
       after: [...(options.after ?? []), ...(definition.after ?? []), ...requiredNames(definition.requires)],
+      identifies: options.identifies ?? true,
       insert: insert(owner),
     });
   }

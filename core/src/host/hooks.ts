@@ -47,6 +47,8 @@ export interface TapOptions {
   readonly onFailure?: OnFailure;
   /** Milliseconds an async tap may take before the client gets 451. */
   readonly deadline?: number;
+  /** In `auth`: false for a tap that only refuses. AUTH without one that may identify is a start-up error. */
+  readonly identifies?: false;
 }
 
 export type Stage = "first" | "normal" | "last";

@@ -149,7 +149,9 @@ describe("what no plugin can see alone", () => {
     expect(await problemsOf({ plugins: [sink(), words] })).toMatchObject([
       { code: "NO_VERIFIER", what: "AUTH XFOO takes credentials that no plugin checks, so every login would fail" },
     ]);
-    expect(await problemsOf({ plugins: [sink(), words, judge] })).toEqual([]);
+    const guard = plugin("guard", ({ hooks }) => hooks.auth.tap({ name: "guard", identifies: false }, () => {}));
+    expect(codes(await problemsOf({ plugins: [sink(), words, guard] }))).toEqual(["NO_VERIFIER"]);
+    expect(await problemsOf({ plugins: [sink(), words, guard, judge] })).toEqual([]);
   });
 
   test("a default that nobody provides, or of the other kind", async () => {

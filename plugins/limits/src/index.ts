@@ -20,7 +20,7 @@ export const limits = definePlugin<LimitsOptions>({
     host.hooks.ehlo.tapAsync(tap, (_greeting, session, signal, done) =>
       judge(session, done, () => warden.ehlo(session, signal)),
     );
-    host.hooks.auth.tapAsync(tap, ({ username }, session, signal, done) =>
+    host.hooks.auth.tapAsync({ ...tap, identifies: false }, ({ username }, session, signal, done) =>
       judge(session, done, () => warden.auth(username, session, signal)),
     );
     host.hooks.rcpt.tapAsync(tap, (_recipient, transaction, session, signal, done) =>

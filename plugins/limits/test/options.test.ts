@@ -1,4 +1,4 @@
-import { ConfigurationError } from "@mailhost/core";
+import { ConfigurationError, definePlugin, replies } from "@mailhost/core";
 import { host, sink } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import { type LimitsOptions, limits } from "../src/index.ts";
@@ -49,4 +49,15 @@ test("nothing has to be said, and an undefined says nothing", async () => {
   expect(
     await problems({ concurrency: { address: undefined }, tarpit: { most: undefined }, connections: undefined }),
   ).toEqual([]);
+});
+
+test("limits check no passwords: AUTH that nobody checks is an error with them too", async () => {
+  const mechanism = definePlugin({
+    name: "mechanism",
+    version: "1.0.0",
+    core: "^1.0.0",
+    apply: (server) =>
+      server.extend({ mechanisms: [{ name: "XNONE", start: () => ({ refuse: replies.badCredentials }) }] }),
+  });
+  await expect(host({ plugins: [sink(), limits(), mechanism()] })).rejects.toThrow("no plugin checks");
 });
