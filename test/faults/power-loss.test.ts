@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { emptyStreet } from "./house.ts";
-import { type Life, killed, lives } from "./power/lives.ts";
+import { type Life, journaled, killed, lives } from "./power/lives.ts";
 import { type Mutation, amid, before, unsynced } from "./power/mutations.ts";
 import { cutAndRecover, cutEverywhere } from "./power/promise.ts";
 import { record, recordKilled } from "./power/record.ts";
@@ -43,6 +43,19 @@ describe("a server that starts on what a cut left keeps it and goes on", { timeo
     const { broken, states } = await cutAndRecover(street, recorded, few, long ? again : undefined);
     expect(broken, `seed ${seed}`).toBeUndefined();
     expect(states).toBeGreaterThan(10);
+  });
+});
+
+describe("with a journal, P9 holds once a server has started on what a cut left", { timeout: 3_600_000 }, () => {
+  const few = { most: 1, atRandom: long ? 20 : 1, seed };
+  const again = { most: 1, atRandom: 1, seed };
+  test.each(long ? journaled : journaled.slice(0, 2))("$name", async (life) => {
+    const recorded = await record(street, life, seed);
+    const told = recorded.log.steps.flatMap((step) => (step.kind === "told" ? [step.code] : []));
+    expect(told).toEqual(expectedCodes(life));
+    const { broken, states } = await cutAndRecover(street, recorded, few, long ? again : undefined);
+    expect(broken, `seed ${seed}`).toBeUndefined();
+    expect(states).toBeGreaterThan(20);
   });
 });
 
@@ -92,6 +105,17 @@ describe("a server that forgets something is found out", () => {
     const recorded = await record(street, life, seed);
     expect(cutEverywhere(recorded, patience).broken).toBeUndefined();
     expect(cutEverywhere({ ...recorded, log: mutation(recorded.log) }, patience).broken).toContain(found);
+  });
+
+  test("a journal: no fdatasync of the log, or the client is told before it", { timeout: 600_000 }, async () => {
+    const [life] = journaled;
+    if (life === undefined) throw new Error("there is no life with a journal");
+    const recorded = await record(street, life, seed);
+    for (const mutation of [unsynced(/journal\/.*\.log$/), before(/^250/, /^datasync/)]) {
+      const mutant = { ...recorded, log: mutation(recorded.log) };
+      const { broken } = await cutAndRecover(street, mutant, { most: 1, atRandom: 1, seed }, undefined);
+      expect(broken).toMatch(/finds 0 of "(?:before|during)"/);
+    }
   });
 
   test("fsync: false", async () => {

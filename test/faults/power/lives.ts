@@ -109,3 +109,45 @@ export const killed: readonly Life[] = [
     again: [post("again", zoe, john, jane)],
   },
 ];
+
+const journal = { journal: true };
+
+/** With a journal: what was acknowledged may be in it alone, and a new server puts it out before anybody reads. The first two are the short form. */
+export const journaled: readonly Life[] = [
+  {
+    name: "one recipient, a mailbox that is there",
+    options: journal,
+    posts: [[post("before", jane)], [post("during", jane)]],
+  },
+  {
+    name: "made durable, checked off and used again",
+    options: journal,
+    pause: 41_000,
+    posts: [[post("before", jane)], [post("during", jane)], [post("behind", jane)]],
+  },
+  { name: "one recipient, a new mailbox", options: journal, posts: [[post("during", jane)]] },
+  { name: "three recipients", options: journal, posts: [before, [post("during", jane, john, zoe)]] },
+  {
+    name: "larger than is for the journal",
+    options: journal,
+    lines: 3500,
+    posts: [[post("before", jane)], [post("during", jane)]],
+  },
+  { name: "of several blocks", options: journal, lines: 200, posts: [[post("before", jane)], [post("during", jane)]] },
+  {
+    name: "four at once",
+    options: journal,
+    overlaps: true,
+    posts: [before, [post("one", jane), post("two", jane), post("three", jane, zoe), post("four", john, jane)]],
+  },
+  {
+    name: "a disk that takes nothing of the log, and another message",
+    options: journal,
+    posts: [
+      before,
+      [{ ...post("unwritten", jane, zoe), fails: fullAt("write", /journal/), mayStay: true }],
+      [{ ...post("unsynced", jane, zoe), fails: fullAt("datasync", /journal/), mayStay: true }],
+      [post("during", jane, zoe)],
+    ],
+  },
+];
