@@ -21,11 +21,37 @@ export interface Recipient extends ForwardPath {
   routeTo(route: Route): void;
 }
 
+/** What was said of a recipient, by one tap or by all. */
+class Said {
+  local = false;
+  relay = false;
+  route: Route | undefined;
+  /** One that differs from the first. */
+  otherRoute: Route | undefined;
+
+  permit(kind: TransportKind): void {
+    if (kind === "local") this.local = true;
+    else if (kind === "relay") this.relay = true;
+  }
+
+  routeTo(route: Route): void {
+    const { route: first } = this;
+    if (first === undefined) this.route = route;
+    else if (route.transport !== first.transport || route.nexthop !== first.nexthop) this.otherRoute ??= route;
+  }
+
+  add({ local, relay, route, otherRoute }: Said): void {
+    this.local ||= local;
+    this.relay ||= relay;
+    if (route !== undefined) this.routeTo(route);
+    if (otherRoute !== undefined) this.routeTo(otherRoute);
+  }
+}
+
 /** What all taps together said of one recipient. */
 export class RecipientCase implements Lender<RecipientHandle> {
   readonly path: ForwardPath;
-  readonly permits = new Set<TransportKind>();
-  readonly routes: Route[] = [];
+  readonly said = new Said();
   readonly shared: RecipientHandle;
   readonly #defaults: DefaultTransports;
 
@@ -37,7 +63,7 @@ export class RecipientCase implements Lender<RecipientHandle> {
 
   /** The first route, else the default of a kind that is permitted. */
   get route(): Route | undefined {
-    return this.routes[0] ?? defaultRoute(this.permits, this.#defaults);
+    return this.said.route ?? defaultRoute(this.said, this.#defaults);
   }
 
   fresh(): RecipientHandle {
@@ -48,8 +74,8 @@ export class RecipientCase implements Lender<RecipientHandle> {
 /** What a tap holds of a recipient. */
 export class RecipientHandle extends Handle implements Recipient {
   readonly #case: RecipientCase;
-  #permits: TransportKind[] = [];
-  #routes: Route[] = [];
+  /** Most taps say nothing. */
+  #said: Said | undefined;
 
   constructor(of: RecipientCase) {
     super();
@@ -70,36 +96,39 @@ export class RecipientHandle extends Handle implements Recipient {
   }
 
   get route(): Route | undefined {
-    return this.#routes[0] ?? this.#case.route;
+    return this.#said?.route ?? this.#case.route;
   }
 
   permit(kind: TransportKind): void {
-    if (this.alive) this.#permits.push(kind);
+    if (this.alive) (this.#said ??= new Said()).permit(kind);
   }
 
   routeTo(route: Route): void {
     const nexthop: unknown = route?.nexthop;
     if (typeof route?.transport !== "string" || (typeof nexthop !== "string" && nexthop !== undefined))
       throw new TypeError("routeTo wants { transport, nexthop? }, both of them text");
-    if (this.alive) this.#routes.push(Object.freeze({ transport: route.transport, nexthop: route.nexthop }));
+    if (!this.alive) return;
+    (this.#said ??= new Said()).routeTo(Object.freeze({ transport: route.transport, nexthop: route.nexthop }));
   }
 
   protected edits(): readonly Edit[] {
+    if (this.#said === undefined) return [];
+    const { local, relay, route, otherRoute } = this.#said;
+    const routes = [route, otherRoute].filter((one) => one !== undefined);
     return [
-      ...this.#permits.map((as): Edit => ({ kind: "permit", as })),
-      ...this.#routes.map(({ transport, nexthop }): Edit => ({ kind: "route", transport, nexthop })),
+      ...(local ? [{ kind: "permit", as: "local" } as const] : []),
+      ...(relay ? [{ kind: "permit", as: "relay" } as const] : []),
+      ...routes.map(({ transport, nexthop }): Edit => ({ kind: "route", transport, nexthop })),
     ];
   }
 
   protected keep(): void {
-    for (const kind of this.#permits) this.#case.permits.add(kind);
-    for (const route of this.#routes) this.#case.routes.push(route);
-    this.forget();
+    if (this.#said !== undefined) this.#case.said.add(this.#said);
+    this.#said = undefined;
   }
 
   protected forget(): void {
-    if (this.#permits.length > 0) this.#permits = [];
-    if (this.#routes.length > 0) this.#routes = [];
+    this.#said = undefined;
   }
 }
 
@@ -121,16 +150,13 @@ export interface Transport {
 
 /** Judges what the taps left: permitted, routed, of one kind. All of it at RCPT, never after DATA (P5). */
 export function judgeRecipient(
-  { path, permits, routes, route }: RecipientCase,
+  { path, said, route }: RecipientCase,
   transports: ReadonlyMap<string, Transport>,
   complain: (what: string) => void,
 ): Outcome<AcceptedRecipient> {
-  if (permits.size === 0) return { problem: replies.relayDenied };
+  if (!said.local && !said.relay) return { problem: replies.relayDenied };
   if (route === undefined) return { problem: replies.unknownRecipient };
-  const other =
-    routes.length < 2
-      ? undefined
-      : routes.find((one) => one.transport !== route.transport || one.nexthop !== route.nexthop);
+  const other = said.otherRoute;
   if (other !== undefined) {
     complain(`${formatAddress(path.address)} is routed to ${describeRoute(route)} and to ${describeRoute(other)}`);
     return { problem: replies.twoRoutes };
@@ -140,13 +166,13 @@ export function judgeRecipient(
     complain(`${formatAddress(path.address)} is routed to ${describeRoute(route)}, which no plugin provides`);
     return { problem: replies.unstaged };
   }
-  if (!permits.has(transport.kind)) return { problem: replies.relayDenied };
+  if (!said[transport.kind]) return { problem: replies.relayDenied };
   const { address, parameters } = path;
   return { value: Object.freeze({ address, parameters, kind: transport.kind, route }) };
 }
 
-function defaultRoute(permits: ReadonlySet<TransportKind>, defaults: DefaultTransports): Route | undefined {
-  if (permits.has("local") && defaults.local !== undefined) return Object.freeze({ transport: defaults.local });
-  if (permits.has("relay") && defaults.relay !== undefined) return Object.freeze({ transport: defaults.relay });
+function defaultRoute({ local, relay }: Said, defaults: DefaultTransports): Route | undefined {
+  if (local && defaults.local !== undefined) return Object.freeze({ transport: defaults.local });
+  if (relay && defaults.relay !== undefined) return Object.freeze({ transport: defaults.relay });
   return undefined;
 }

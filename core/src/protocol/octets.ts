@@ -40,6 +40,22 @@ export function decodeUtf8(octets: Uint8Array): string | undefined {
 
 export const encodeUtf8 = (text: string): Uint8Array => encoder.encode(text);
 
+let sheet = new Uint8Array(0);
+let written = 0;
+
+/** The octets of ASCII text. Many short texts share one piece of memory, which is what they would cost otherwise. */
+export function encodeAscii(text: string): Uint8Array {
+  if (text.length > 1024) return encoder.encode(text);
+  if (written + text.length > sheet.length) {
+    sheet = new Uint8Array(16 * 1024);
+    written = 0;
+  }
+  const octets = sheet.subarray(written, written + text.length);
+  for (let at = 0; at < text.length; at += 1) octets[at] = text.charCodeAt(at);
+  written += text.length;
+  return octets;
+}
+
 export function joinOctets(chunks: readonly Uint8Array[]): Uint8Array {
   const only = chunks[0];
   if (chunks.length === 1 && only !== undefined) return only;

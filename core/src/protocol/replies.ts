@@ -71,3 +71,6 @@ export const replies = {
   authLineTooLong: { code: 500, status: "5.5.6", text: "Authentication exchange line too long" },
   tooManyGuesses: { code: 421, status: "4.7.0", text: "Too many failed authentications" },
 } as const satisfies Record<string, Reply>;
+
+// Plugins answer with them too
+for (const reply of Object.values(replies)) Object.freeze(reply);

@@ -1,4 +1,5 @@
 // The one writer of replies: nothing reaches the client that did not pass here.
+import { encodeAscii } from "./octets.ts";
 
 /** Enhanced status code, RFC 3463 §2: class, subject, detail. */
 export type Status = `${2 | 4 | 5}.${number}.${number}`;
@@ -16,7 +17,7 @@ export interface Reply {
 /** RFC 5321 §4.5.3.1.5: a reply line holds at most 512 octets, CRLF included. */
 export const replyLineOctets = 512;
 
-const statusPattern = /^([245])\.\d{1,3}\.\d{1,3}$/;
+const statusPattern = /^[245]\.\d{1,3}\.\d{1,3}$/;
 const printable = /^[\t\x20-\x7e]*$/;
 
 /** Why this is not a reply one may send, or undefined when it is. */
@@ -24,10 +25,9 @@ export function replyProblem(reply: Reply): string | undefined {
   const { code, status, text } = reply;
   if (!Number.isInteger(code) || code < 200 || code > 599) return `code ${code} is not a reply code`;
   if (status !== undefined) {
-    const matched = statusPattern.exec(status);
-    if (matched === null) return `status ${JSON.stringify(status)} is not X.Y.Z`;
+    if (!statusPattern.test(status)) return `status ${JSON.stringify(status)} is not X.Y.Z`;
     // RFC 2034 §4: the class of the status is the first digit of the code
-    if (matched[1] !== String(code)[0]) return `status ${status} does not agree with code ${code}`;
+    if (Number(status[0]) !== Math.floor(code / 100)) return `status ${status} does not agree with code ${code}`;
   }
   const lines = typeof text === "string" ? [text] : text;
   if (lines.length === 0) return "a reply needs at least one line";
@@ -45,10 +45,10 @@ const prefixLength = (status: Status | undefined): number => 4 + (status === und
 
 /** A checked reply. Throws a TypeError naming what is wrong: replies are made at start-up. */
 export function makeReply(code: number, status: Status | undefined, text: string | readonly string[]): Reply {
-  const reply: Reply = { code, status, text };
+  const reply: Reply = { code, status, text: typeof text === "string" ? text : Object.freeze([...text]) };
   const problem = replyProblem(reply);
   if (problem !== undefined) throw new TypeError(`not a reply: ${problem}`);
-  return reply;
+  return Object.freeze(reply);
 }
 
 /** Client octets made safe to stand in a reply text: printable ASCII, at most `most` characters. */
@@ -69,17 +69,16 @@ export function replyLines(reply: Reply): string[] {
   });
 }
 
-const encoder = new TextEncoder();
 const encoded = new WeakMap<Reply, Uint8Array>();
 
-/** The octets of a reply. A reply object is encoded once; throws on what `replyProblem` names. */
+/** The octets of a reply. One that can no longer change is encoded once; throws on what `replyProblem` names. */
 export function encodeReply(reply: Reply): Uint8Array {
-  let octets = encoded.get(reply);
-  if (octets === undefined) {
-    const problem = replyProblem(reply);
-    if (problem !== undefined) throw new TypeError(`not a reply: ${problem}`);
-    octets = encoder.encode(`${replyLines(reply).join("\r\n")}\r\n`);
+  const known = encoded.get(reply);
+  if (known !== undefined) return known;
+  const problem = replyProblem(reply);
+  if (problem !== undefined) throw new TypeError(`not a reply: ${problem}`);
+  const octets = encodeAscii(`${replyLines(reply).join("\r\n")}\r\n`);
+  if (Object.isFrozen(reply) && (typeof reply.text === "string" || Object.isFrozen(reply.text)))
     encoded.set(reply, octets);
-  }
   return octets;
 }

@@ -57,6 +57,9 @@ export class Conversation {
   readonly #judging: Judging;
   readonly #context: Context;
   #state: State = { phase: "new" };
+  /** A row has not yet returned: what it answers now nobody had to wait for. */
+  #inTime = false;
+  readonly #stepped = (step: Step | Refused): void => this.#answered(step, this.#take, this.#inTime);
   readonly #mask: LineMask;
 
   constructor(generation: LiveGeneration, run: LiveRun, floor: Floor, spool: SpoolPlace) {
@@ -144,10 +147,11 @@ export class Conversation {
   }
 
   #perform(command: Command, argument: string): void {
-    this.#wait(
-      (done: (step: Step | Refused) => void) => command.run(this.#judging, this.#state, argument, this.#context, done),
-      (step) => this.#take(step),
-    );
+    this.reading = nothing;
+    this.#inTime = true;
+    command.run(this.#judging, this.#state, argument, this.#context, this.#stepped);
+    this.#inTime = false;
+    if (this.reading.what === "nothing") this.#floor.flush();
     if (command.last) this.#floor.flush();
   }
 
@@ -268,20 +272,22 @@ export class Conversation {
   #wait<T>(begin: (done: (outcome: T) => void) => void, then: (outcome: T) => void): void {
     this.reading = nothing;
     let inTime = true;
-    begin((outcome) => {
-      if (this.reading.what === "closed") return this.#floor.resume();
-      this.reading = commands;
-      try {
-        then(outcome);
-      } catch (error) {
-        // A row of a plugin may fail behind its judge; in an async tap nobody above would catch it
-        this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");
-        this.close(replies.internal);
-      }
-      if (!inTime) this.#floor.resume();
-    });
+    begin((outcome) => this.#answered(outcome, then, inTime));
     inTime = false;
     if (this.reading.what === "nothing") this.#floor.flush();
+  }
+
+  #answered<T>(outcome: T, then: (outcome: T) => void, inTime: boolean): void {
+    if (this.reading.what === "closed") return this.#floor.resume();
+    this.reading = commands;
+    try {
+      then.call(this, outcome);
+    } catch (error) {
+      // A row of a plugin may fail behind its judge; in an async tap nobody above would catch it
+      this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");
+      this.close(replies.internal);
+    }
+    if (!inTime) this.#floor.resume();
   }
 
   /** An error of the client's: counted, and the last word when there were too many. */

@@ -63,7 +63,7 @@ export class Judging implements Judges {
     const transaction = open as LiveTransaction; // the engine opens no other
     if (transaction.count >= this.#generation.limits.recipients) return done({ problem: replies.tooManyRecipients }); // RFC 5321 §4.5.3.1.10
     const subject = new RecipientCase(path, this.#generation.defaults);
-    if (isPostmaster(path.address, this.#run.session.serverName)) subject.permits.add("local"); // RFC 5321 §4.5.1
+    if (isPostmaster(path.address, this.#run.session.serverName)) subject.said.permit("local"); // RFC 5321 §4.5.1
     const call: Call<Recipient, [Transaction, Session]> = {
       subject,
       rest: [transaction, this.#run.session],

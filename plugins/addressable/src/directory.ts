@@ -11,7 +11,8 @@ export interface Directory {
 }
 
 /** Letters A to Z compare without case; beyond ASCII nothing is folded, or one mailbox could pose as another. */
-const fold = (localPart: string): string => localPart.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+const fold = (localPart: string): string =>
+  /[A-Z]/.test(localPart) ? localPart.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : localPart;
 
 /** Local parts by domain. A listed `*` names every one of its domain. */
 export class AddressSet {

@@ -17,7 +17,8 @@ export interface CanonicalLocalPart {
 }
 
 /** A to Z compare without case. Beyond ASCII nothing is folded, or U+212A would pose as a k. */
-const fold = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+const fold = (text: string): string =>
+  /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
 
 /** Where the tag's separator stands, or -1. What starts with a separator has no tag: nothing would be left. */
 function separatorAt(localPart: string, { separator = "+" }: Form): number {
