@@ -54,8 +54,8 @@ export function deliver(
   const groups = groupByTransport(transaction.recipients, generation.vocabulary.transports);
   const staging = allSoon(groups.map((group) => stage(generation, group, message, transaction, run)));
   return soon(staging, (staged) => {
+    if (!dryRun && staged.every((group) => group.refusal === undefined)) return commitAll(staged, transaction, run);
     const refusal = foremost(staged.flatMap((group) => group.refusal ?? []));
-    if (refusal === undefined && !dryRun) return commitAll(staged, transaction, run);
     const copies = staged.flatMap((group) => group.staged);
     return abortAll(copies, run).then(() => refusal ?? queued(transaction));
   });
@@ -125,9 +125,13 @@ function unstaged(transport: Transport, run: Run): Refused {
 }
 
 function commitAll(groups: readonly StagedGroup[], transaction: Transaction, run: Run): Soon<Outcome<Reply>> {
-  const [single, ...others] = groups.filter(({ transport }) => transport.phases === "one");
-  if (others.length > 0) throw new Error("a transaction holds at most one one-phase call");
-  const double = groups.filter(({ transport }) => transport.phases === "two").flatMap(({ staged }) => staged);
+  let single: StagedGroup | undefined;
+  const double: Copy[] = [];
+  for (const group of groups) {
+    if (group.transport.phases === "two") double.push(...group.staged);
+    else if (single === undefined) single = group;
+    else throw new Error("a transaction holds at most one one-phase call");
+  }
   if (single === undefined) return commitDouble(double, false, transaction, run);
   return commitEach(single.staged, run).then((refusal) => {
     if (refusal === undefined) return commitDouble(double, true, transaction, run);
@@ -143,9 +147,9 @@ function commitDouble(
   run: Run,
 ): Soon<Outcome<Reply>> {
   return soon(allSoon(copies.map((one) => commit(one, run))), (committed) => {
+    if (committed.every((refusal) => refusal === undefined)) return queued(transaction);
     const refusals = committed.filter((refusal) => refusal !== undefined);
-    const refusal = foremost(refusals);
-    if (refusal === undefined) return queued(transaction);
+    const refusal = foremost(refusals) ?? { problem: replies.internal };
     // A copy is visible already: only a 4yz keeps the others from being lost
     return refusals.length === copies.length && !visible ? refusal : { problem: replies.internal };
   });

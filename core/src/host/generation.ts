@@ -5,6 +5,7 @@ import type { Onlookers } from "./onlookers.ts";
 import type { ListenerInfo } from "./plugin.ts";
 import type { PermitDeclaration, RouteDeclaration } from "./extension.ts";
 import type { DefaultTransports, Transport } from "./recipient.ts";
+import type { Reply } from "../protocol/reply.ts";
 import type { BareLineEnds } from "../protocol/body.ts";
 import type { Clock, Log, Resolver } from "./services.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -90,6 +91,8 @@ export class LiveGeneration implements Generation {
   readonly health: ReadonlyMap<string, Health>;
   readonly onlookers: Onlookers;
   readonly longestLine: number;
+  /** RFC 5321 §4.2: the greeting says who greets. */
+  readonly banner: Reply;
   readonly #closers: (() => void | Promise<void>)[];
   #sessions = 0;
   #retired: (() => void) | undefined;
@@ -108,6 +111,7 @@ export class LiveGeneration implements Generation {
     this.health = parts.health;
     this.onlookers = parts.onlookers;
     this.longestLine = parts.vocabulary.longestLine;
+    this.banner = Object.freeze({ code: 220, text: `${parts.listener.serverName} ESMTP` });
     this.#closers = parts.closers;
   }
 

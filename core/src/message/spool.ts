@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { joinOctets } from "../protocol/octets.ts";
 import type { MemoryBudget } from "./budget.ts";
 import { giveBack } from "./give-back.ts";
 import type { Soon } from "./soon.ts";
@@ -93,11 +92,8 @@ export class Spool {
     try {
       this.#file ??= await openNameless(this.#place.folder);
       const chunks = this.#chunks.take();
-      const block = joinOctets(chunks);
-      if (chunks.length > 1) free(chunks);
-      const octets = block.length;
-      await writeAll(this.#file, block, this.#written);
-      free([block]);
+      const octets = await writeAll(this.#file, chunks, this.#written);
+      free(chunks);
       this.#held -= octets; // what came while it was written stands behind it
       this.#written += octets;
       this.#giveBack();
@@ -179,13 +175,27 @@ async function openNameless(folder: string): Promise<FileHandle> {
   }
 }
 
-async function writeAll(file: FileHandle, octets: Uint8Array, position: number): Promise<void> {
+/** Gives how many octets there were. */
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<number> {
+  let left = chunks;
   let at = 0;
-  while (at < octets.length) {
-    const { bytesWritten } = await file.write(octets, at, octets.length - at, position + at);
+  while (left.length > 0) {
+    const { bytesWritten } = await file.writev(left, position + at);
     if (bytesWritten === 0) throw new Error("the spool file takes no more"); // or this would go on for ever
     at += bytesWritten;
+    left = behind(left, bytesWritten);
   }
+  return at;
+}
+
+/** What is left of the chunks when so many octets of them are done. */
+function behind(chunks: readonly Uint8Array[], octets: number): Uint8Array[] {
+  let done = octets;
+  return chunks.flatMap((chunk) => {
+    const its = Math.min(done, chunk.length);
+    done -= its;
+    return its === chunk.length ? [] : [chunk.subarray(its)];
+  });
 }
 
 /** Octets in order, copied together. */

@@ -3,6 +3,7 @@ import type { LiveGeneration } from "../host/generation.ts";
 import { giveBack } from "../message/give-back.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Upgrade } from "../protocol/machine.ts";
+import type { Client } from "../protocol/session.ts";
 import type { Peer } from "../session/connection.ts";
 import { SessionEngine } from "../session/engine.ts";
 import type { Wire } from "../session/wire.ts";
@@ -13,6 +14,13 @@ const lingerMilliseconds = 2000;
 /** Octets that are still taken from it meanwhile: what was on its way, not a flood. */
 const lingerOctets = 1024 * 1024;
 
+interface Surroundings {
+  readonly spool: SpoolPlace;
+  readonly peer: Peer;
+  readonly closed: () => void;
+  readonly over: () => void;
+}
+
 /** One TCP stream with the engine that speaks on it. */
 export class Connection implements Wire {
   readonly engine: SessionEngine;
@@ -22,16 +30,21 @@ export class Connection implements Wire {
   #ended = false;
   /** The kernel took less than was written. */
   #unsent = false;
+  #linger: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, generation: LiveGeneration, spool: SpoolPlace, over: () => void) {
+  /** `closed`: the socket is no more; `over`: nor is the dialogue. */
+  constructor(socket: Socket, generation: LiveGeneration, { spool, peer, closed, over }: Surroundings) {
     this.#raw = socket;
     this.#socket = socket;
     this.#generation = generation;
-    socket.setNoDelay(true);
-    this.engine = new SessionEngine({ generation, wire: this, peer: peerOf(socket), spool, over });
+    this.engine = new SessionEngine({ generation, wire: this, peer, spool, over });
     // From the first tick on every socket has its error handler
     socket.on("error", (error) => this.engine.gone(error.message));
-    socket.on("close", () => this.engine.gone("disconnected"));
+    socket.on("close", () => {
+      clearTimeout(this.#linger);
+      closed();
+      this.engine.gone("disconnected");
+    });
     if (generation.vocabulary.preamble?.kind !== "upgrade") this.#attach(socket);
     this.engine.start();
   }
@@ -76,8 +89,8 @@ export class Connection implements Wire {
     });
     socket.resume();
     socket.end();
-    const linger = setTimeout(() => this.destroy(), lingerMilliseconds).unref();
-    this.#raw.once("close", () => clearTimeout(linger)); // else it would hold a whole session for nothing
+    // Cleared on close: else it would hold a whole session for nothing
+    this.#linger = setTimeout(() => this.destroy(), lingerMilliseconds).unref();
   }
 
   destroy(): void {
@@ -120,11 +133,13 @@ export class Connection implements Wire {
 }
 
 /** IPv4 clients of a dual-stack listener are IPv4 clients. */
-const plain = (address: string | undefined): string => (address ?? "0.0.0.0").replace(/^::ffff:(?=\d+\.)/i, "");
+const plain = (address: string | undefined): string =>
+  address?.startsWith(":") === true ? address.replace(/^::ffff:(?=\d+\.)/i, "") : (address ?? "0.0.0.0");
 
 export const clientAddress = (socket: Socket): string => plain(socket.remoteAddress);
 
-const peerOf = (socket: Socket): Peer => ({
-  client: { address: clientAddress(socket), port: socket.remotePort ?? 0 },
-  local: { address: plain(socket.localAddress), port: socket.localPort ?? 0 },
+/** `local`: what is known of it without asking the system. */
+export const peerOf = (socket: Socket, client: string, local: Client | undefined): Peer => ({
+  client: { address: client, port: socket.remotePort ?? 0 },
+  local: local ?? { address: plain(socket.localAddress), port: socket.localPort ?? 0 },
 });

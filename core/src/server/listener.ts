@@ -1,9 +1,10 @@
-import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
+import { type AddressInfo, type Server, type Socket, createServer, isIP } from "node:net";
 import type { LiveGeneration } from "../host/generation.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import { replies } from "../protocol/replies.ts";
+import type { Client } from "../protocol/session.ts";
 import { type Reply, encodeReply } from "../protocol/reply.ts";
-import { Connection, clientAddress } from "./connection.ts";
+import { Connection, clientAddress, peerOf } from "./connection.ts";
 import type { Place } from "./settings.ts";
 
 /** Milliseconds between 421 and the end of the socket, and from there to the end of all waiting. */
@@ -44,6 +45,7 @@ export class Listener {
   readonly #server: Server;
   readonly #count: ConnectionCount;
   readonly #connections = new Set<Connection>();
+  #local: Client | undefined;
   #refused = 0;
   #toldAt = -Infinity;
   #emptied: (() => void) | undefined;
@@ -57,7 +59,7 @@ export class Listener {
     this.#count = count;
     this.#server = createServer(
       // A socket that is paused is read once more at most (P10)
-      { allowHalfOpen: true, pauseOnConnect: false, highWaterMark: 1 },
+      { allowHalfOpen: true, pauseOnConnect: false, highWaterMark: 1, noDelay: true },
       (socket) => this.#accept(socket),
     );
   }
@@ -69,12 +71,19 @@ export class Listener {
       this.#server.once("error", reject);
       this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
         this.#server.off("error", reject);
+        this.#local = this.#boundTo();
         this.#server.on("error", (error) =>
           this.generation.services.log.error({ err: error }, `listener failed: ${error.message}`),
         );
         resolve();
       });
     });
+  }
+
+  /** Where every connection arrives, unless the listener takes any address of the machine. */
+  #boundTo(): Client | undefined {
+    const { address = "", port = 0 } = this.address ?? {};
+    return isIP(address) === 0 || address === "0.0.0.0" || address.startsWith("::") ? undefined : { address, port };
   }
 
   /** Undefined while nothing listens. */
@@ -104,11 +113,15 @@ export class Listener {
       this.#connections.delete(connection);
       if (this.#connections.size === 0) this.#emptied?.();
     };
-    socket.once("close", () => {
-      this.#count.leave(address);
-      over();
+    const connection = new Connection(socket, generation, {
+      spool: this.spool,
+      peer: peerOf(socket, address, this.#local),
+      closed: () => {
+        this.#count.leave(address);
+        over();
+      },
+      over: () => queueMicrotask(over),
     });
-    const connection = new Connection(socket, generation, this.spool, () => queueMicrotask(over));
     this.#connections.add(connection);
   }
 

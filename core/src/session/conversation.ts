@@ -12,7 +12,7 @@ import { type Reply, replyLines } from "../protocol/reply.ts";
 import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
 import { BodyIntake } from "./body.ts";
 import { note } from "./connection.ts";
-import { makeContext } from "./context.ts";
+import { LiveContext } from "./context.ts";
 import { badLine, connectionRefusal, isFault } from "./faults.ts";
 import { Judging } from "./judging.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -59,7 +59,8 @@ export class Conversation {
   #state: State = { phase: "new" };
   /** A row has not yet returned: what it answers now nobody had to wait for. */
   #inTime = false;
-  readonly #stepped = (step: Step | Refused): void => this.#answered(step, this.#take, this.#inTime);
+  readonly #taken = (step: Step | Refused): void => this.#take(step);
+  readonly #stepped = (step: Step | Refused): void => this.#answered(step, this.#taken, this.#inTime);
   readonly #mask: LineMask;
 
   constructor(generation: LiveGeneration, run: LiveRun, floor: Floor, spool: SpoolPlace) {
@@ -70,7 +71,7 @@ export class Conversation {
     this.#tally = new Tally(generation.limits);
     this.#mask = new LineMask(generation.vocabulary.mechanisms);
     this.#judging = new Judging(generation, run);
-    this.#context = makeContext(generation, run);
+    this.#context = new LiveContext(generation, run);
   }
 
   // -- beginnings --------------------------------------------------------------------------------
@@ -85,7 +86,7 @@ export class Conversation {
         this.opening = false;
         this.greeted = true;
         if ("problem" in outcome) this.close(connectionRefusal(outcome.problem));
-        else this.#say({ code: 220, text: `${this.#run.session.serverName} ESMTP` }); // RFC 5321 §4.2
+        else this.#say(this.#generation.banner);
       },
     );
   }
@@ -281,7 +282,7 @@ export class Conversation {
     if (this.reading.what === "closed") return this.#floor.resume();
     this.reading = commands;
     try {
-      then.call(this, outcome);
+      then(outcome);
     } catch (error) {
       // A row of a plugin may fail behind its judge; in an async tap nobody above would catch it
       this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");

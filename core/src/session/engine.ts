@@ -2,6 +2,8 @@ import type { LiveGeneration } from "../host/generation.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import { Input } from "../protocol/lines.ts";
 import { replies } from "../protocol/replies.ts";
+import type { Upgrade } from "../protocol/machine.ts";
+import type { Reply } from "../protocol/reply.ts";
 import type { TlsInfo } from "../protocol/session.ts";
 import type { BodyIntake } from "./body.ts";
 import { type LiveSession, type Peer, note } from "./connection.ts";
@@ -58,11 +60,11 @@ export class SessionEngine implements Engine {
     this.#run = new LiveRun(generation, peer, dryRun);
     this.#output = new Output(wire);
     const floor = {
-      send: this.#output.send.bind(this.#output),
-      flush: this.#output.flush.bind(this.#output),
+      send: (reply: Reply) => this.#output.send(reply),
+      flush: () => this.#output.flush(),
       pending: () => this.#input.length,
       resume: () => this.#resume(),
-      upgrade: wire.upgrade.bind(wire),
+      upgrade: (upgrade: Upgrade) => wire.upgrade(upgrade),
       hangUp: (reason: string) => this.#hangUp(reason),
     };
     this.#conversation = new Conversation(generation, this.#run, floor, spool);

@@ -10,7 +10,8 @@ export class LiveRun implements Run {
   readonly log: Log;
   readonly traced: boolean;
   session: LiveSession;
-  readonly #watched = new Set<AbortController>();
+  /** Async taps under way; most sessions never have one. */
+  #watched: Set<AbortController> | undefined;
   readonly #generation: LiveGeneration;
 
   constructor(generation: LiveGeneration, peer: Peer, dryRun: boolean) {
@@ -18,7 +19,11 @@ export class LiveRun implements Run {
     this.clock = generation.services.clock;
     this.log = generation.services.log;
     this.traced = generation.traced;
-    this.session = new LiveSession(generation.listener, { ...peer, dryRun }, this.clock.now());
+    this.session = new LiveSession(
+      generation.listener,
+      { client: peer.client, local: peer.local, dryRun },
+      this.clock.now(),
+    );
   }
 
   trace(facts: TraceFacts): void {
@@ -26,12 +31,13 @@ export class LiveRun implements Run {
   }
 
   watch(controller: AbortController): () => void {
-    this.#watched.add(controller);
-    return () => this.#watched.delete(controller);
+    const watched = (this.#watched ??= new Set());
+    watched.add(controller);
+    return () => watched.delete(controller);
   }
 
   /** Tells every async tap under way that nobody waits for it any more. */
   abort(reason: string): void {
-    for (const controller of this.#watched) controller.abort(new Error(reason));
+    for (const controller of this.#watched ?? []) controller.abort(new Error(reason));
   }
 }
