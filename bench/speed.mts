@@ -6,7 +6,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as peers from "./peers/peers.mts";
-import { cpu, family } from "./peers/processes.mts";
+import { idle } from "./peers/clients.mts";
+import { cpu, family, resident } from "./peers/processes.mts";
 import type { Done, Load } from "./speed/generator.mts";
 
 const raised = ["--raise-counts"];
@@ -24,9 +25,11 @@ const servers: Record<string, () => Promise<peers.Peer | undefined>> = {
 };
 
 interface Workload extends Omit<Load, "port"> {
-  /** Servers that are too slow for it, or hold it back by their limits. */
+  /** Servers that are too slow for it, hold it back by their limits, or lack what it takes. */
   readonly without?: readonly string[];
 }
+
+const peersOnly = ["smtp-server", "smtp-sink", "Haraka", "Postfix"];
 
 const letter = { messages: 2000, parallel: 20, kept: true, pipelined: false, recipients: 1, octets: 4096, dots: false };
 const workloads: Record<string, Workload> = {
@@ -51,6 +54,10 @@ const workloads: Record<string, Workload> = {
     messages: 200,
     without: ["Haraka", "Postfix"],
   },
+  "STARTTLS, full handshake": { ...letter, session: "full", parallel: 8, messages: 1000, without: peersOnly },
+  "STARTTLS, resumed": { ...letter, session: "resumed", parallel: 8, messages: 1000, without: peersOnly },
+  "EHLO, AUTH PLAIN, QUIT": { ...letter, session: "auth", messages: 1500, without: ["bare", ...peersOnly] },
+  "open loop, 200 messages a second": { ...letter, perSecond: 200, messages: 600, without: peersOnly },
 };
 
 const { values } = parseArgs({
@@ -120,6 +127,28 @@ for (const name of wanted) {
 for (const [, peer] of running) pin(peer.pid, "0");
 pin(generator.pid ?? 0, "1");
 
+const idleConnections = 10_000;
+const idleTitle = "10,000 idle connections after EHLO";
+
+/** Memory for each of many connections that say EHLO and nothing more. A server that does not take them all is passed over. */
+async function measureIdle(): Promise<void> {
+  console.log(`\n${idleTitle}: resident memory for each`);
+  results[idleTitle] = {};
+  for (const [name, peer] of running) {
+    if (name === "Postfix") continue; // a process each
+    const before = resident(peer.pid);
+    const held = await idle(peer.port, idleConnections);
+    const each = (resident(peer.pid) - before) / idleConnections / 1024;
+    held.close();
+    console.log(
+      held.answered === idleConnections
+        ? `  ${name.padEnd(12)} ${each.toFixed(1).padStart(8)} KiB`
+        : `  ${name} takes ${held.answered}`,
+    );
+    results[idleTitle][name] = { ratio: each, low: each, high: each };
+  }
+}
+
 const results: Record<string, Record<string, { ratio: number; low: number; high: number }>> = {};
 try {
   for (const [title, workload] of Object.entries(workloads)) {
@@ -152,6 +181,7 @@ try {
       );
     }
   }
+  if (idleTitle.includes(values.workload)) await measureIdle();
 } finally {
   generator.disconnect();
   for (const [, peer] of running) await peer.stop();

@@ -1,17 +1,26 @@
 // The least Node can do and still hold the dialogue: canned replies, nothing parsed, nothing kept. A verb is known by
 // its first octet, a body ends where CRLF . CRLF stands. It is a measure, not a server: it believes its clients.
 import { createServer } from "node:net";
+import { TLSSocket, createSecureContext } from "node:tls";
+import { generate } from "selfsigned";
 
 const end = Buffer.from("\r\n.\r\n");
 const ok = Buffer.from("250 Ok\r\n");
+const authenticated = Buffer.from("235 Ok\r\n");
+const goAhead = Buffer.from("220 Go ahead\r\n");
 const replies = {
+  65: authenticated,
   69: Buffer.from("250-limit\r\n250 PIPELINING\r\n"),
   68: Buffer.from("354 Go on\r\n"),
   81: Buffer.from("221 Bye\r\n"),
 };
-const [E, D, Q] = [69, 68, 81];
+const [A, E, D, Q, S] = [65, 69, 68, 81, 83];
 
-const server = createServer({ noDelay: true }, (socket) => {
+// As the plugin makes one: P-256
+const pem = await generate([{ name: "commonName", value: "limit" }], { keyType: "ec", algorithm: "sha256" });
+const secureContext = createSecureContext({ cert: pem.cert, key: pem.private, minVersion: "TLSv1.2" });
+
+function speak(socket) {
   let inBody = false;
   let tail = Buffer.alloc(0); // the last four octets of a body that goes on
   socket.on("error", () => {});
@@ -35,7 +44,13 @@ const server = createServer({ noDelay: true }, (socket) => {
       const line = chunk.indexOf(10, at);
       if (line < 0) break;
       at = line + 1;
-      out.push(verb === E || verb === D || verb === Q ? replies[verb] : ok);
+      if (verb === S) {
+        socket.removeAllListeners("data");
+        socket.write(goAhead);
+        speak(new TLSSocket(socket, { isServer: true, secureContext }));
+        return;
+      }
+      out.push(verb === A || verb === E || verb === D || verb === Q ? replies[verb] : ok);
       if (verb === D) {
         inBody = true;
         tail = Buffer.from("\r\n");
@@ -47,6 +62,10 @@ const server = createServer({ noDelay: true }, (socket) => {
     }
     if (out.length > 0) socket.write(out.length === 1 ? out[0] : Buffer.concat(out));
   });
+}
+
+const server = createServer({ noDelay: true }, (socket) => {
+  speak(socket);
   socket.write("220 limit\r\n");
 });
 server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 }, () => process.send(server.address().port));

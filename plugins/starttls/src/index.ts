@@ -103,6 +103,8 @@ async function makeUpgrade(host: Host, options: StarttlsOptions): Promise<Upgrad
   const fallback =
     files === undefined ? await selfSigned(host, options) : await open(host, files, options, "options", problems);
   if (problems.length > 0) throw new ConfigurationError(problems);
+  // Whoever has one certificate need not ask for the name: each handshake would stop for it
+  if (byName.size === 0) return tlsUpgrade(() => ({ secureContext: fallback.context }));
   return tlsUpgrade(() => ({
     secureContext: fallback.context,
     SNICallback: (asked, done) => done(null, findByName(byName, asked)?.context),
