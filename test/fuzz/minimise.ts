@@ -1,5 +1,8 @@
 import type { Pieces } from "./input.ts";
 
+/** Milliseconds it may take: what is left over is small enough to read. */
+const patience = 15_000;
+
 /** The smallest input found, within so many tries, that `keeps` what the given one does. */
 export async function minimised(
   pieces: Pieces,
@@ -8,8 +11,9 @@ export async function minimised(
 ): Promise<Pieces> {
   let best = pieces;
   let left = tries;
+  const late = performance.now() + patience;
   const better = async (candidate: Pieces): Promise<boolean> => {
-    if (left <= 0 || candidate.length === 0) return false;
+    if (left <= 0 || performance.now() > late || candidate.length === 0) return false;
     left -= 1;
     if (!(await keeps(candidate))) return false;
     best = candidate;
