@@ -155,16 +155,20 @@ export class Fuzzer {
     return loose.length > 0 ? { what: `nobody handled: ${String(loose[0])}`, longest } : { longest };
   }
 
-  /** The corpus without what shows nothing of its own, the small ones first, each as small as it can be. */
-  async distilled(most: number): Promise<Pieces[]> {
+  /** What is new and worth keeping: not what shows nothing that the kept corpus or a shorter one shows. */
+  async worthKeeping(most: number): Promise<Pieces[]> {
     const features = new Features();
-    const kept: Pieces[] = [];
-    const length = (pieces: Pieces): number => written(pieces).length;
-    for (const pieces of this.corpus.toSorted((one, other) => length(one) - length(other))) {
+    const shows = async (pieces: Pieces): Promise<boolean> => {
       features.begin();
       const { what } = await this.#once(pieces);
-      if (what === undefined && features.fresh() > 0 && length(pieces) <= most) kept.push(pieces);
-    }
+      return what === undefined && features.fresh() > 0;
+    };
+    for (const pieces of this.#plan.corpus) await shows(pieces);
+    const length = (pieces: Pieces): number => written(pieces).length;
+    const fresh = this.corpus.slice(this.#plan.corpus.length).filter((pieces) => length(pieces) <= most);
+    const kept: Pieces[] = [];
+    for (const pieces of fresh.toSorted((one, other) => length(one) - length(other)))
+      if (await shows(pieces)) kept.push(pieces);
     return kept;
   }
 }

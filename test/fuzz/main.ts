@@ -1,4 +1,4 @@
-// npm run fuzz. Arguments: the targets (all); --seconds or --hours in all (ten minutes); --seed; --keep writes the corpus anew.
+// npm run fuzz. Arguments: the targets (all); --seconds or --hours in all (ten minutes); --seed; --keep adds to the corpus.
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundled } from "./bundle.ts";

@@ -13,7 +13,7 @@ export interface Task {
   readonly folder: string;
   readonly seed: number;
   readonly milliseconds: number;
-  /** Writes the corpus again, with what is new. */
+  /** Adds what is new to the corpus. */
   readonly keep: boolean;
   /** What runs now: its length, a number that goes up, the text. */
   readonly about: SharedArrayBuffer;
@@ -35,11 +35,12 @@ const text = new Uint8Array(task.about, 8);
 const encoder = new TextEncoder();
 const scratch = new Uint8Array(text.length);
 
+const corpus = readCorpus(task.folder, task.target);
 const target = await targets[task.target]();
 const fuzzer = new Fuzzer(target, {
   seed: task.seed,
   milliseconds: task.milliseconds,
-  corpus: readCorpus(task.folder, task.target),
+  corpus,
   about(pieces) {
     const { written: octets } = encoder.encodeInto(JSON.stringify(pieces), scratch);
     text.set(scratch.subarray(0, octets));
@@ -48,6 +49,8 @@ const fuzzer = new Fuzzer(target, {
   },
 });
 const outcome: Outcome = await fuzzer.run();
-if (task.keep && outcome.findings.length === 0) writeCorpus(task.folder, task.target, await fuzzer.distilled(mostKept));
+if (task.keep && outcome.findings.length === 0)
+  writeCorpus(task.folder, task.target, [...corpus, ...(await fuzzer.worthKeeping(mostKept))]);
+fuzzer.close();
 await target.close();
 parentPort?.postMessage(outcome); // oxlint-disable-line unicorn/require-post-message-target-origin -- of a thread, not of a window
