@@ -3,7 +3,7 @@ import { Features, type Reached } from "./features.ts";
 import { type Pieces, written } from "./input.ts";
 import { minimised } from "./minimise.ts";
 import { mutated } from "./mutations.ts";
-import { type Target, stallMilliseconds } from "./target.ts";
+import { type Target, clock, processorClock, stallMilliseconds } from "./target.ts";
 
 /** Something that must not be, and the smallest input found that brings it about. */
 export interface Finding {
@@ -129,25 +129,26 @@ export class Fuzzer {
 
   /** What is wrong with a run, or undefined. A stall counts when it comes back each time: once may be a collection of garbage. */
   async #wrong(pieces: Pieces): Promise<string | undefined> {
-    for (let time = 0; time < 4; time += 1) {
-      const { what, longest } = await this.#once(pieces);
+    const first = await this.#once(pieces);
+    if (first.what !== undefined || first.longest <= this.#longest) return first.what;
+    // Longer than any before, as the clock on the wall has it: others use this machine
+    let shortest = first.longest;
+    for (let time = 0; time < 3 && shortest > this.#longest; time += 1) {
+      const { what, longest } = await this.#once(pieces, processorClock);
       if (what !== undefined) return what;
-      if (longest <= stallMilliseconds) {
-        this.#longest = Math.max(this.#longest, longest);
-        return undefined;
-      }
+      shortest = Math.min(shortest, longest);
     }
-    return `a stall of more than ${stallMilliseconds} ms, four times of four`;
+    if (shortest > stallMilliseconds) return `a stall of more than ${stallMilliseconds} ms, four times of four`;
+    this.#longest = Math.max(this.#longest, shortest);
+    return undefined;
   }
 
-  async #once(pieces: Pieces): Promise<{ what?: string; longest: number }> {
+  async #once(pieces: Pieces, watch = clock): Promise<{ what?: string; longest: number }> {
     this.#runs += 1;
     this.#plan.about(pieces);
     let longest = 0;
-    const before = process.cpuUsage();
     try {
-      longest = await this.#target.run(pieces);
-      longest = Math.min(longest, atWork(before)); // or others had the processor
+      longest = await this.#target.run(pieces, watch);
     } catch (error) {
       return { what: error instanceof Error ? error.message : String(error), longest };
     }

@@ -3,7 +3,7 @@ import { readReplies } from "../../../core/test/laws/replies.ts";
 import { replies, replyLines } from "@mailhost/core";
 import { speech } from "../../../core/test/laws/speech.ts";
 import type { Pieces } from "../input.ts";
-import type { Target } from "../target.ts";
+import { type Stopwatch, type Target, clock as wallClock } from "../target.ts";
 import { Follower, type Followed } from "./follow.ts";
 import { type House, type HouseName, house } from "./house.ts";
 import { dialogueTokens, houseNames } from "./tokens.ts";
@@ -36,7 +36,7 @@ async function vocabulary(houses: Iterable<House>): Promise<ReadonlySet<string>>
   const heard = Object.values(replies).flatMap((reply) => replyLines(reply));
   for (const each of houses)
     for (const said of Object.values(speech)) {
-      const wire = new FuzzWire(each.server);
+      const wire = new FuzzWire(each.server, wallClock);
       for (const text of ["EHLO client.test\r\n", "STARTTLS\r\n", "EHLO client.test\r\n", ...said]) {
         wire.send(text);
         await wire.settle();
@@ -58,13 +58,13 @@ class Dialogues implements Target {
     this.#words = words;
   }
 
-  async run(pieces: Pieces): Promise<number> {
+  async run(pieces: Pieces, watch: Stopwatch): Promise<number> {
     const named = this.#houses.get(pieces[0] ?? "");
     const held = named ?? this.#houses.get("~transfer");
     if (held === undefined) throw new Error("there is no house");
     held.messages.length = held.complaints.length = held.preamble.used = 0;
     const timers = held.clock.waiting;
-    const wire = new FuzzWire(held.server);
+    const wire = new FuzzWire(held.server, watch);
     try {
       await this.#hold(held, wire, named === undefined ? pieces : pieces.slice(1));
     } finally {

@@ -13,8 +13,8 @@ import { authParameter, mailParameters, readParameters } from "../../../core/src
 import { readForwardPath, readReversePath } from "../../../core/src/protocol/path.ts";
 import { printable } from "../../../core/src/protocol/printable.ts";
 import { authArgument, ehloName } from "../../../core/src/protocol/syntax.ts";
-import { type Pieces, octetsOf, textOf } from "../input.ts";
-import { type Target, timed } from "../target.ts";
+import { octetsOf, textOf } from "../input.ts";
+import type { Target } from "../target.ts";
 import { grammarTokens } from "./tokens.ts";
 
 // Every parser of core is given the same text, whatever it was meant for: a client chooses what it sends where.
@@ -139,19 +139,19 @@ export function grammar(): Target {
   return {
     tokens: grammarTokens,
     most: 16_384,
-    run(pieces: Pieces) {
+    run(pieces, watch) {
       const octets = octetsOf(pieces.join(""));
       const text = decodeUtf8(octets);
       if (text === undefined) return Promise.resolve(0); // 500 before any parser
-      const parsing = timed(() => {
-        readReversePath(text);
-        readForwardPath(text);
-        canonicalDomain(text);
-        canonicalLiteral(text);
-        readParameters(text, parameterTable);
-        decodeBase64(text);
-        authArgument(text);
-      });
+      const took = watch();
+      readReversePath(text);
+      readForwardPath(text);
+      canonicalDomain(text);
+      canonicalLiteral(text);
+      readParameters(text, parameterTable);
+      decodeBase64(text);
+      authArgument(text);
+      const parsing = took();
       paths(text);
       domains(text);
       parameters(text);
