@@ -24,7 +24,7 @@ interface Sent {
   unanswered: number;
 }
 
-test(`kill -9 at ${rounds} moments loses nothing that was acknowledged`, { timeout: 120_000 }, async () => {
+test(`kill -9 at ${rounds} moments loses nothing that was acknowledged`, { timeout: 300_000 }, async () => {
   const root = await mkdtemp(join(tmpdir(), "mailhost-kill-"));
   onTestFinished(() => rm(root, { recursive: true, force: true }));
   const sent: Sent[] = [];
