@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Script } from "node:vm";
 import { INSTRUMENTER_CONSTANTS, type InstrumenterContext } from "@stryker-mutator/api/core";
 import { PluginKind, declareClassPlugin } from "@stryker-mutator/api/plugin";
 import {
@@ -28,8 +29,9 @@ interface Measure {
   readonly hits: number;
 }
 
-/** A mutant that runs in circles is stopped when a place is run so many times as often as without it. */
+/** A mutant that runs in circles is stopped when its place is run so many times as often as without it, or takes so many times as long. */
 const circles = 20;
+const patience = 2000;
 
 /** What the sources with mutants read, and where they count. */
 const context: InstrumenterContext = {};
@@ -81,9 +83,10 @@ class BundleRunner implements TestRunner {
     for (const test of this.#quickestFirst(tests)) {
       if (results.at(-1)?.status === TestStatus.Failed) break;
       if (wanted?.has(test.id) === false) continue;
-      context.hitCount = 0;
-      context.hitLimit = 1000 + circles * (this.#measures[test.id]?.hits ?? 0);
-      results.push(await outcome(test));
+      const { hits, milliseconds } = this.#measures[test.id] ?? { hits: 0, milliseconds: 0 };
+      Object.assign(context, { hitCount: 0, hitLimit: 1000 + circles * hits });
+      const run = (): unknown => within(patience + circles * milliseconds, test.run);
+      results.push(await outcome({ ...test, run }));
     }
     return toMutantRunResult(
       determineHitLimitReached(context.hitCount, context.hitLimit) ?? { status: DryRunStatus.Complete, tests: results },
@@ -106,6 +109,14 @@ class BundleRunner implements TestRunner {
 function isWanted(wanted: ReadonlySet<string> | undefined): (of: Bundle) => boolean {
   const files = wanted && new Set([...wanted].map((id) => id.slice(0, id.indexOf("#"))));
   return ({ file }) => files === undefined || files.has(file);
+}
+
+const call = new Script("mutantTest()");
+
+/** What is called, stopped after so many milliseconds: a mutant may run in circles that do not pass its place. */
+function within(milliseconds: number, run: () => unknown): unknown {
+  Object.assign(globalThis, { mutantTest: run });
+  return call.runInThisContext({ timeout: Math.ceil(milliseconds) });
 }
 
 async function outcome({ id, name, file, run }: Declared): Promise<TestResult> {
