@@ -1,5 +1,5 @@
 import { canonicalDomain, canonicalLiteral } from "./domain.ts";
-import { isAscii } from "./octets.ts";
+import { isAscii, isBlankAt } from "./octets.ts";
 
 /**
  * A mailbox, RFC 5321 §4.1.2. `localPart` is unquoted, `domain` is canonical (lower-case A-labels, or a literal
@@ -14,56 +14,34 @@ export interface Address {
 const dotString =
   /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+)*$/u;
 
-/** RFC 5321 §4.5.3.1 asks for 64, 255 and 256 at least; VERP senders write longer local parts. */
-const most = { localPart: 256, domain: 255 };
+/** RFC 5321 §4.5.3.1.1 asks for 64 at least; VERP senders write longer local parts. */
+const mostOfLocalPart = 256;
 
 /** Where the mailbox that starts at `from` ends, and what it is. Undefined when there is none. */
 export function readMailbox(text: string, from: number): { address: Address; end: number } | undefined {
   const local = text[from] === '"' ? readQuoted(text, from) : readDotString(text, from);
   if (local === undefined || text[local.end] !== "@") return undefined;
-  if (local.value.length > most.localPart) return undefined;
+  if (local.value.length > mostOfLocalPart) return undefined;
   const start = local.end + 1;
   let end = start;
-  if (text[start] === "[") {
-    const close = text.indexOf("]", start);
-    if (close < 0) return undefined;
-    end = close + 1;
-  } else {
-    while (end < text.length && !endsDomain(text, end)) end += 1;
-  }
+  while (end < text.length && !endsDomain(text, end)) end += 1;
   const written = text.slice(start, end);
   const domain = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
-  if (domain === undefined || domain.length > most.domain) return undefined;
+  if (domain === undefined) return undefined;
   return { address: Object.freeze({ localPart: local.value, domain, text: text.slice(from, end) }), end };
 }
 
-const [tab, cr, sp, comma, colon, lt, gt, atSign] = [0x09, 0x0d, 0x20, 0x2c, 0x3a, 0x3c, 0x3e, 0x40];
-
+/** What a domain may hold is judged behind it; Unicode's blanks would be folded away there. */
 function endsDomain(text: string, index: number): boolean {
-  const code = text.charCodeAt(index);
-  if (code > 0x7f) return /\s/.test(text.charAt(index));
-  return (
-    code === gt ||
-    code === atSign ||
-    code === sp ||
-    (code >= tab && code <= cr) ||
-    code === lt ||
-    code === comma ||
-    code === colon
-  );
+  const char = text.charAt(index);
+  return char === ">" || isBlankAt(text, index) || (char > "\u007f" && /\s/.test(char));
 }
 
 /** Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3). */
-function endsDotString(text: string, index: number): boolean {
-  const code = text.charCodeAt(index);
-  return code === atSign || code === gt || code === sp || code === tab || code === lt;
-}
-
 function readDotString(text: string, from: number): { value: string; end: number } | undefined {
-  let end = from;
-  while (end < text.length && !endsDotString(text, end)) end += 1;
+  const end = text.indexOf("@", from);
   const value = text.slice(from, end);
-  return dotString.test(value) ? { value, end } : undefined;
+  return end >= 0 && dotString.test(value) ? { value, end } : undefined;
 }
 
 function readQuoted(text: string, from: number): { value: string; end: number } | undefined {

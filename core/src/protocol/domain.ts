@@ -19,7 +19,6 @@ export function canonicalDomain(text: string): string | undefined {
   if (labels.test(text)) return text;
   if (isAscii(text)) return checkedLabels(asciiLower(text));
   if (forbiddenInUnicode.test(text)) return undefined;
-  if (text.split(/[.\u3002\uff0e\uff61]/).some((part) => part === "")) return undefined;
   let converted: string;
   try {
     converted = new URL(`http://${text}`).hostname;

@@ -62,8 +62,7 @@ function skipSourceRoute(text: string, from: number): number | undefined {
     const end = hopEnd(text, at + 1);
     if (!isDomain(text.slice(at + 1, end))) return undefined;
     if (text[end] === ":") return end + 1;
-    if (text[end] !== ",") return undefined;
-    at = end + 1;
+    at = end + 1; // behind a comma, or behind the end
   }
   return undefined;
 }

@@ -10,6 +10,7 @@ describe("a mailbox", () => {
     ['"a@b"@example.com', "a@b", "example.com"],
     [String.raw`"a\"b\\c"@example.com`, String.raw`a"b\c`, "example.com"],
     ['""@example.com', "", "example.com"],
+    ['" ~"@example.com', " ~", "example.com"],
     ["!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~", "example.com"],
     ["jane@[192.0.2.1]", "jane", "[192.0.2.1]"],
     ["jane@[IPv6:2001:DB8::1]", "jane", "[IPv6:2001:db8::1]"],
@@ -29,6 +30,10 @@ describe("a mailbox", () => {
     ["jane.@example.com", "a trailing dot"],
     ["ja..ne@example.com", "two dots"],
     ["ja ne@example.com", "a blank"],
+    ["jane example.com", "a blank instead of the at sign"],
+    ['"jane"xexample.com', "a letter instead of the at sign"],
+    ["jane@exam\ufeffple.com", "a blank of no width in the domain"],
+    ["jane@exam\u3000ple.com", "a wide blank in the domain"],
     ["jane@example.com.", "a trailing dot in the domain"],
     ["jane@exa mple.com", "a blank in the domain"],
     ["jane@@example.com", "two at signs"],
@@ -59,6 +64,9 @@ describe("a mailbox", () => {
   test("VERP senders write local parts of more than 64 octets", () => {
     const local = "bounce-".repeat(36);
     expect(parseAddress(`${local}@example.com`)?.localPart).toBe(local);
+    expect(parseAddress(`${"x".repeat(256)}@example.com`)?.localPart).toHaveLength(256);
+    expect(parseAddress(`"${"x".repeat(256)}"@example.com`)?.localPart).toHaveLength(256);
+    expect(parseAddress(`"${"x".repeat(257)}"@example.com`)).toBeUndefined();
   });
 });
 

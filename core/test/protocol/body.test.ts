@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { stuff } from "../../src/protocol/body.ts";
+import { DotReader, stuff } from "../../src/protocol/body.ts";
 import { latin1, octetsOf, oracle, read, readText, words } from "../support/bodies.ts";
 import { cuts, everyCut, single } from "../support/cuts.ts";
 
@@ -99,6 +99,11 @@ describe("smuggling", () => {
     const mail = "Subject: x\r\n\r\n.\r\n..\r\n...\r\n. a\r\n\r\n";
     expect(read([stuff(octetsOf(mail))]).content).toBe(mail);
   });
+});
+
+test("a reader that came to an end stands at the start of a line", () => {
+  const reader = new DotReader("refuse");
+  for (let bodies = 0; bodies < 2; bodies += 1) expect(reader.push(octetsOf(".\r\n"), () => {})).toBe(3);
 });
 
 test("stuffing ends a body that has no line end", () => {

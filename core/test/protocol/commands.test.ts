@@ -93,6 +93,12 @@ describe("who judges", () => {
     expect(run("QUIT", rcpt, "", contextOf(), noJudge).go).toBe("close");
   });
 
+  test("nobody says yes to what was parsed", () => {
+    const outcomes: unknown[] = [];
+    nobody(noJudge, fresh, "parsed", (outcome) => void outcomes.push(outcome));
+    expect(outcomes).toEqual([{ value: "parsed" }]);
+  });
+
   test("a recipient beyond ASCII is asked about where MAIL said SMTPUTF8 (RFC 6531 §3.5)", () => {
     const refused = { go: "refused", reply: replies.needsSmtputf8Recipient, close: false, syntax: false };
     expect(run("RCPT", mail, "TO:<jürgen@example.com>")).toEqual(refused);

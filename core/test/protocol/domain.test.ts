@@ -10,7 +10,12 @@ describe("the canonical domain", () => {
     ["mail_host.example", "mail_host.example"],
     ["_dmarc.example", "_dmarc.example"],
     ["0x7f.1", "0x7f.1"],
+    ["0X7F.1", "0x7f.1"],
     ["192.0.2.1", "192.0.2.1"],
+    ["abcdefghi.".repeat(25) + "abcde", "abcdefghi.".repeat(25) + "abcde"],
+    ["ABCDEFGHI.".repeat(25) + "ABCDE", "abcdefghi.".repeat(25) + "abcde"],
+    ["1.ü.test", "1.xn--tda.test"],
+    ["ü.a1", "xn--tda.a1"],
     ["1.example", "1.example"],
     ["bücher.example", "xn--bcher-kva.example"],
     ["BÜCHER.example", "xn--bcher-kva.example"],
@@ -57,6 +62,8 @@ describe("the canonical domain", () => {
     "\u2488.example",
     "a".repeat(64) + ".example",
     "abcdefghi.".repeat(26) + "com",
+    "abcdefghi.".repeat(25) + "abcdef",
+    "ü.".repeat(100) + "test",
     "u\u0308.".repeat(85) + "test",
     "a\u0000b",
     "ü\u0000b",
@@ -114,6 +121,8 @@ describe("the address literal", () => {
     "[IPv6:fe80::1%eth0]",
     "[IPv6:2001:db8::1",
     "[tag:content]",
+    "[xIPv6:::1]",
+    "[IPv6:::1x]",
   ])("%s is none", (text) => {
     expect(canonicalLiteral(text)).toBeUndefined();
   });

@@ -75,6 +75,121 @@ test("the same lines are read however the octets were cut", () => {
   );
 });
 
+test("what was lent is read as it was, once it is kept", () => {
+  const text = "one\r\ntwo\r\nthree\r\nfour\r\n";
+  const octets = encoder.encode(text);
+  fc.assert(
+    fc.property(fc.array(fc.nat(100), { maxLength: 8 }), (at) => {
+      const input = new Input();
+      const lines: string[] = [];
+      for (const piece of cuts(octets, at)) {
+        const lent = Uint8Array.from(piece);
+        input.push(lent);
+        const read = input.line(512); // one at a time: others wait
+        if (read !== undefined) lines.push(shown(read));
+        input.keep();
+        lent.fill(0x21);
+      }
+      for (let read = input.line(512); read !== undefined; read = input.line(512)) lines.push(shown(read));
+      expect(lines.join("\r\n")).toBe("one\r\ntwo\r\nthree\r\nfour");
+      expect(input.length).toBe(0);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+describe("of octets", () => {
+  test("none are copied that nobody keeps, and none are held that were read", () => {
+    const input = new Input();
+    const chunk = encoder.encode("NOOP\r\nNO");
+    input.push(chunk);
+    expect(input.peek().buffer).toBe(chunk.buffer);
+    input.line(512);
+    expect(input.peek().buffer).toBe(chunk.buffer);
+    input.consume(2);
+    expect(input.peek().buffer).not.toBe(chunk.buffer);
+    input.keep(); // nothing waits, nothing is copied
+    expect(input.length).toBe(0);
+  });
+
+  test("kept ones are copied once", () => {
+    const input = new Input();
+    const chunk = encoder.encode("NOOP");
+    input.push(chunk);
+    input.keep();
+    const kept = input.peek().buffer;
+    expect(kept).not.toBe(chunk.buffer);
+    input.keep();
+    expect(input.peek().buffer).toBe(kept);
+    input.push(encoder.encode("\r"));
+    const joined = input.peek().buffer;
+    input.keep();
+    expect(input.peek().buffer).toBe(joined);
+  });
+
+  test("room is made by doubling: one at a time costs no more than all at once", () => {
+    const input = new Input();
+    const rooms = new Set<unknown>();
+    for (let octet = 0; octet < 1024; octet += 1) {
+      input.push(Uint8Array.of(0x41));
+      rooms.add(input.peek().buffer);
+    }
+    expect(input.peek()).toEqual(new Uint8Array(1024).fill(0x41));
+    // One that was lent, and rooms of 4, 10, 22, 46, 94, 190, 382, 766 and 1534 octets: each is filled to its end
+    expect(rooms.size).toBe(10);
+  });
+
+  test("those of an incomplete line wait up to the most, and no further", () => {
+    const input = new Input();
+    input.push(encoder.encode("x".repeat(12)));
+    expect(input.line(12)).toBeUndefined();
+    expect(input.length).toBe(12);
+    input.push(encoder.encode("x"));
+    expect(input.line(12)).toBeUndefined();
+    expect(input.length).toBe(0);
+  });
+});
+
+describe("a long group of lines", () => {
+  const odd = ["", "ü", "a\tb", "a\rb", "a\u0000", "\u007f", "x".repeat(5000), "x".repeat(600)];
+  const text = Array.from({ length: 400 }, (_, at) => `${at % 7 === 0 ? odd[(at / 7) % 8] : `RCPT ${at}`}\r\n`).join(
+    "",
+  );
+
+  test("is read as each of them alone", () => {
+    const alone = text.split(/(?<=\n)/).flatMap((line) => whole(line));
+    expect(alone).toHaveLength(400);
+    expect(whole(text)).toEqual(alone);
+  });
+
+  test("is counted in octets, CRLF included", () => {
+    const input = new Input();
+    const octets = encoder.encode(text);
+    input.push(octets);
+    let counted = 0;
+    for (let left = octets.length; left > 0; left = input.length) {
+      const read = input.line(512);
+      if (typeof read === "object") expect(read.octets).toBe(left - input.length);
+      if (typeof read === "object") counted += 1;
+    }
+    expect(counted).toBeGreaterThan(300);
+  });
+
+  test("may hold what is no UTF-8: that line is refused, and no other", () => {
+    const octets = Uint8Array.of(0x61, 13, 10, 0x62, 0xff, 13, 10, 0x63, 13, 10);
+    expect(readAll([octets], 512)).toEqual(["a", "<badOctets>", "c"]);
+    expect(readAll([octets.subarray(3)], 512)).toEqual(["<badOctets>", "c"]);
+  });
+});
+
+test("an LF behind a CR that was taken away is alone", () => {
+  const input = new Input();
+  input.push(encoder.encode("ab\r\nNOOP\r\n"));
+  input.consume(3);
+  expect(input.line(512)).toBe("badLineEnd");
+  expect(shown(input.line(512) ?? "badOctets")).toBe("NOOP");
+});
+
 test("raw octets can be taken between lines", () => {
   const input = new Input();
   input.push(encoder.encode("DATA\r\nbody"));

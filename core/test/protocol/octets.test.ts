@@ -21,6 +21,8 @@ describe("letters", () => {
     expect(asciiUpper("ab-cd ef")).toBe("AB-CD EF");
     expect(asciiLower("AB-CD EF")).toBe("ab-cd ef");
     expect(asciiUpper("")).toBe("");
+    expect(asciiUpper("quit")).toBe("QUIT");
+    expect(asciiLower("QUIT")).toBe("quit");
   });
 
   test.each([

@@ -25,6 +25,8 @@ describe("parameters of MAIL", () => {
     [" SIZE=1e3", replies.badParameter],
     [" SIZE=123456789012345678901", replies.badParameter],
     [" BODY=BINARY", replies.badParameter],
+    [" BODY=7BITS", replies.badParameter],
+    [" BODY=X8BITMIME", replies.badParameter],
     [" BODY", replies.badParameter],
     [" SMTPUTF8=yes", replies.badParameter],
     [" AUTH", replies.badParameter],

@@ -15,6 +15,9 @@ describe("the reverse-path", () => {
     ["jane@example.com SIZE=1", "jane@example.com", 16],
     ["<jane@example.com> SIZE=1", "jane@example.com", 18],
     ["<jane@example.com>\tSIZE=1", "jane@example.com", 18],
+    ["jane@example.com\tSIZE=1", "jane@example.com", 16],
+    ["<jane@bücher.example> SIZE=1", "jane@bücher.example", 21],
+    ["<@[IPv6:::]:jane@example.com>", "jane@example.com", 29],
     ["<@a.example,@b.example:jane@example.com>", "jane@example.com", 40],
     ["<@[192.0.2.7]:jane@example.com>", "jane@example.com", 31],
     ["<@[IPv6:2001:db8::1],@a.example:jane@example.com>", "jane@example.com", 49],
@@ -32,6 +35,11 @@ describe("the reverse-path", () => {
     "<>x",
     "<>>",
     "<jane@example.com",
+    "<jane@example.com  SIZE=1",
+    "<@a.example",
+    "<@a.example,",
+    "<@a.example,jane@example.com>",
+    "<@[192.0.2.7:jane@example.com>",
     "jane@example.com>",
     "<jane@example.com>SIZE=1",
     "<jane@example.com>>",
@@ -67,10 +75,17 @@ describe("the forward-path", () => {
     });
   });
 
-  test.each(["<>", "<postmaster", "postmaster>", "<postmasters>", "<@a.example:postmaster>", "<postmaster>>"])(
-    "%j is none",
-    (text) => expect(readForwardPath(text)).toBeUndefined(),
-  );
+  test.each([
+    "<>",
+    "<postmaster",
+    "postmaster>",
+    "xpostmaster",
+    "<xpostmaster>",
+    "x <postmaster>",
+    "<postmasters>",
+    "<@a.example:postmaster>",
+    "<postmaster>>",
+  ])("%j is none", (text) => expect(readForwardPath(text)).toBeUndefined());
 });
 
 test("no text makes the readers throw", () => {

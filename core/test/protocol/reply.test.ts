@@ -52,10 +52,26 @@ describe("makeReply", () => {
     expect(() => makeReply(code, status as never, text as never)).toThrow(TypeError);
   });
 
+  test.each<[Reply, string]>([
+    [{ code: 600, text: "x" }, "code 600 is not a reply code"],
+    [{ code: 550, status: "x5.7.1" as never, text: "x" }, 'status "x5.7.1" is not X.Y.Z'],
+    [{ code: 550, status: "2.1.5", text: "x" }, "status 2.1.5 does not agree with code 550"],
+    [{ code: 550, text: [] }, "a reply needs at least one line"],
+    [{ code: 550, text: [1 as never] }, "the text of a reply is a string"],
+    [{ code: 550, text: "a\nb" }, 'text "a\\nb" holds octets that are not printable ASCII'],
+    [{ code: 550, text: "x".repeat(600) }, "a reply line is over 512 octets"],
+  ])("%j: %s", (reply, problem) => {
+    expect(replyProblem(reply)).toBe(problem);
+    expect(() => makeReply(reply.code, reply.status, reply.text)).toThrow(new TypeError(`not a reply: ${problem}`));
+    expect(() => encodeReply(reply)).toThrow(new TypeError(`not a reply: ${problem}`));
+  });
+
   test("takes what may be sent", () => {
     expect(makeReply(550, "5.7.1", "No")).toEqual({ code: 550, status: "5.7.1", text: "No" });
     expect(makeReply(250, undefined, ["one", "two\twords"])).toMatchObject({ code: 250 });
     expect(makeReply(550, "5.7.1", "x".repeat(replyLineOctets - 12))).toMatchObject({ code: 550 });
+    expect(makeReply(200, "2.123.123", "low")).toMatchObject({ code: 200 });
+    expect(makeReply(599, "5.10.1", "high")).toMatchObject({ code: 599 });
     expect(makeReply(334, undefined, "A".repeat(12_000))).toMatchObject({ code: 334 });
   });
 });
@@ -70,6 +86,7 @@ describe("on the wire", () => {
     expect(text({ code: 250, text: "plain" })).toBe("250 plain\r\n");
     expect(text({ code: 334, text: "" })).toBe("334 \r\n");
     expect(text({ code: 250, text: "" })).toBe("250\r\n");
+    expect(text({ code: 250, status: "2.0.0", text: "" })).toBe("250 2.0.0 \r\n");
     expect(replyLines({ code: 220, text: ["a", "b"] })).toEqual(["220-a", "220 b"]);
   });
 

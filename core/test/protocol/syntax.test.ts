@@ -19,7 +19,7 @@ import { contextOf, session } from "../support/rows.ts";
 
 describe("an argument", () => {
   test("is none, any, or some", () => {
-    expect(nothing("")).toEqual({ value: undefined });
+    expect(nothing("")).toStrictEqual({ value: undefined });
     expect(nothing("x")).toEqual({ problem: replies.noArgument });
     expect(anything("")).toEqual({ value: "" });
     expect(anything("x y")).toEqual({ value: "x y" });
@@ -72,6 +72,7 @@ describe("MAIL", () => {
     ["TO:<jane@example.com>", replies.badMail],
     ["xFROM:<jane@example.com>", replies.badMail],
     ["FROM :<jane@example.com>", replies.badMail],
+    ["<jane@example.com> FROM:", replies.badMail],
     ["<from:jane@example.com>", replies.badMail],
     ["FROM:", replies.badReversePath],
     ["from:<jane>", replies.badReversePath],
@@ -177,6 +178,7 @@ describe("the server's own name", () => {
     expect(at("postmaster", "example.com")).toBe(false);
     expect(at("postmaster1", "mx.example.com")).toBe(false);
     expect(at("jane", "mx.example.com")).toBe(false);
+    expect(at("postmoster", "mx.example.com")).toBe(false);
   });
 });
 
