@@ -36,7 +36,7 @@ describe("whenever the power is cut, P9 holds", { timeout: 600_000 }, () => {
 });
 
 describe("a server that starts on what a cut left keeps it and goes on", { timeout: 3_600_000 }, () => {
-  const few = { most: 1, atRandom: long ? 30 : 3, seed };
+  const few = { most: 1, atRandom: long ? 10 : 3, seed };
   const again = { most: 1, atRandom: 3, seed };
   test.each(long ? lives : lives.slice(0, 3))("$name", async (life) => {
     const recorded = await record(street, life, seed);
@@ -47,7 +47,7 @@ describe("a server that starts on what a cut left keeps it and goes on", { timeo
 });
 
 describe("with a journal, P9 holds once a server has started on what a cut left", { timeout: 3_600_000 }, () => {
-  const few = { most: 1, atRandom: long ? 20 : 1, seed };
+  const few = { most: 1, atRandom: long ? 5 : 1, seed };
   const again = { most: 1, atRandom: 1, seed };
   test.each(long ? journaled : journaled.slice(0, 2))("$name", async (life) => {
     const recorded = await record(street, life, seed);

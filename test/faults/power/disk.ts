@@ -15,8 +15,8 @@ import { Draft, blockOctets } from "./draft.ts";
  *
  * - every entry of a folder names what it named at the folder's last fsync, or anything it named since: unsynced
  *   creations, renames and removals survive in any subset and any order;
- * - a rename is two entries. Neither vanishes halfway, but of two folders one may remember it and the other not: the
- *   file then has both names or none (ext2; Btrfs has had bugs of this kind);
+ * - a rename within a folder was or was not. One between two folders is two entries: one folder may remember it and the
+ *   other not, and the file then has both names or none (ext2; Btrfs has had bugs of this kind);
  * - an entry may survive though the octets of its file never did (delayed allocation: the file is empty or zeros);
  * - a file is as long as at its last fsync or as at any block boundary since, and each block of 4 KiB holds any of what
  *   was written to it since; a block that never reached the disk reads as zeros, or as what the disk held before
@@ -103,9 +103,11 @@ export class PowerCut {
     const tree: Tree = new Map();
     const contents = new Map<Inode, Uint8Array>(); // a file with two names has one content
     const walk = (folder: Inode, path: string): void => {
-      for (const [name, targets] of this.#entriesOf(folder)) {
-        if (!matters(path + name)) continue;
-        const target = targets[choose(targets.length)];
+      const named = new Map<string, Inode | undefined>();
+      for (const [name, targets] of this.#entriesOf(folder))
+        if (matters(path + name)) named.set(name, targets[choose(targets.length)]);
+      this.#keepRenamesWhole(folder, named);
+      for (const [name, target] of named) {
         if (target === undefined) continue;
         const content = this.#folders.has(target)
           ? "folder"
@@ -117,6 +119,18 @@ export class PowerCut {
     };
     walk(0, "");
     return tree;
+  }
+
+  /** Within one folder a rename was or was not: no file system loses both names, or keeps both. */
+  #keepRenamesWhole(folder: Inode, named: Map<string, Inode | undefined>): void {
+    const puts = this.#steps.flatMap((step) => (step.kind === "put" && step.folder === folder ? [step] : []));
+    for (const { name, target, ended } of puts) {
+      const from = puts.find((one) => one.ended === ended && one.name !== name && one.target === undefined)?.name;
+      if (target === undefined || from === undefined || ended === 0) continue;
+      if (puts.some((one) => one.name === name && one.ended > ended)) continue; // what came of it since is told by its entry
+      if (named.get(name) === target) named.set(from, undefined);
+      else if (named.get(from) === undefined) named.set(from, target);
+    }
   }
 
   #entriesOf(folder: Inode): Map<string, (Inode | undefined)[]> {
