@@ -19,7 +19,7 @@ describe("nothing that is sent breaks a law", () => {
   test.each([
     ["grammar", 1500],
     ["framing", 1000],
-    ["dialogue", 4000],
+    ["dialogue", 3000],
   ] as const)("%s", { timeout: 180_000 }, async (target, milliseconds) => {
     console.info(`${target}: seed ${seed}`);
     const { runs, findings } = await watched(program.file, { target, folder, seed, milliseconds, keep: false });
