@@ -137,7 +137,7 @@ export class SessionEngine implements Engine {
   drain(): void {
     this.#draining = true;
     // Whoever is not greeted yet has nothing to finish, however long plugins let it wait (RFC 5321 §3.1)
-    if (this.#conversation.opening) this.#conversation.close(replies.shuttingDown);
+    if (this.#conversation.opening && this.#reading.what !== "closed") this.#conversation.close(replies.shuttingDown);
     else this.#go();
   }
 

@@ -283,6 +283,18 @@ describe("a server that drains", () => {
     expect(reasons).toEqual(["421", "421"]);
   });
 
+  test("says the last word once, and none to a client that has left before the greeting", async () => {
+    const slow = plugin("slow", ({ hooks }) => hooks.connect.tapPromise("slow", () => new Promise(() => {})));
+    const twice = await open({ plugins: [sink(), slow] });
+    twice.engine.drain();
+    twice.engine.drain();
+    expect(await twice.hear()).toEqual(["421 4.3.2 Service shutting down, try again later"]);
+    const left = await open({ plugins: [sink(), slow] });
+    left.engine.gone("hung up");
+    left.engine.drain();
+    expect(await left.hear()).toEqual([]);
+  });
+
   test("lets a judge answer", async () => {
     const { passed, pass } = gate();
     const slow = plugin("slow", ({ hooks }) => hooks.ehlo.tapPromise("slow", () => passed));
