@@ -2,7 +2,7 @@
 // npm run bench [-- --quick] [--only mission,limit] [--workload kept] [--json FILE]. Server and generator have a core each.
 // Connection, command and transaction limits are raised, nothing else.
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as peers from "./peers/peers.mts";
@@ -67,9 +67,12 @@ const { values } = parseArgs({
     only: { type: "string" },
     workload: { type: "string", default: "" },
     json: { type: "string" },
+    check: { type: "string" },
   },
 });
 const rounds = Number(values.rounds ?? (values.quick ? 3 : 9));
+/** Rounds that are not counted: servers run for days, and the compiler takes seconds. */
+const warmUp = 3;
 const wanted = values.only?.split(",") ?? Object.keys(servers);
 
 const pin = (pid: number, core: string): void => {
@@ -149,18 +152,30 @@ async function measureIdle(): Promise<void> {
   }
 }
 
+/** Ratios of `limit` in this run beside those of a file: more than a fifth worse is a failure. */
+function check(file: string): void {
+  const before = JSON.parse(readFileSync(file, "utf8")) as typeof results; // what --json wrote
+  for (const [title, servers] of Object.entries(results))
+    for (const [name, { ratio }] of Object.entries(servers)) {
+      const was = before[title]?.[name]?.ratio;
+      if (was === undefined || ratio <= 1.2 * was) continue;
+      console.error(`${title}: ${name} was x${was.toFixed(2)} and is x${ratio.toFixed(2)}`);
+      process.exitCode = 1;
+    }
+}
+
 const results: Record<string, Record<string, { ratio: number; low: number; high: number }>> = {};
 try {
   for (const [title, workload] of Object.entries(workloads)) {
     if (!title.includes(values.workload)) continue;
     const here = running.filter(([name]) => workload.without?.includes(name) !== true);
     const figures = new Map<string, Figure[]>(here.map(([name]) => [name, []]));
-    for (let round = -1; round < rounds; round += 1)
+    for (let round = -warmUp; round < rounds; round += 1)
       for (let turn = 0; turn < here.length; turn += 1) {
-        const [name, peer] = here[(turn + round + 1) % here.length] ?? [];
+        const [name, peer] = here[(turn + round + warmUp) % here.length] ?? [];
         if (name === undefined || peer === undefined) continue;
         const figure = await measure(peer, workload);
-        if (round >= 0) figures.get(name)?.push(figure); // the first round warms up
+        if (round >= 0) figures.get(name)?.push(figure);
       }
     console.log(`\n${title}: ${rounds} rounds of ${workload.messages} messages`);
     const base = figures.get("limit")?.map(({ microseconds }) => microseconds) ?? [];
@@ -186,4 +201,5 @@ try {
   generator.disconnect();
   for (const [, peer] of running) await peer.stop();
 }
+if (values.check !== undefined) check(values.check);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);

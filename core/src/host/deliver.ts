@@ -16,6 +16,7 @@ import type { TapOutcome } from "./trace.ts";
 
 /** One copy: a transport, and those of the recipients it serves. */
 interface Group {
+  readonly key: string;
   readonly transport: Transport;
   readonly recipients: AcceptedRecipient[];
 }
@@ -29,7 +30,8 @@ interface Copy {
   readonly transaction: string;
 }
 
-interface StagedGroup extends Group {
+interface StagedGroup {
+  readonly transport: Transport;
   readonly staged: readonly Copy[];
   readonly refusal: Refused | undefined;
 }
@@ -74,16 +76,16 @@ function groupByTransport(
   recipients: readonly AcceptedRecipient[],
   transports: ReadonlyMap<string, Transport>,
 ): Group[] {
-  const groups = new Map<string, Group>();
+  const groups: Group[] = [];
   for (const recipient of recipients) {
     const transport = transports.get(recipient.route.transport);
     if (transport === undefined) throw new Error(`transport ${recipient.route.transport} is gone`);
     const key = callKey(transport, recipient);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { transport, recipients: [recipient] });
+    const group = groups.find((one) => one.key === key);
+    if (group === undefined) groups.push({ key, transport, recipients: [recipient] });
     else group.recipients.push(recipient);
   }
-  return [...groups.values()];
+  return groups;
 }
 
 /** Which call of its transport a recipient belongs to. */
@@ -104,12 +106,12 @@ function stage(
   const copy = (staged: Staged): Copy => ({ staged, plugin, version, health, transaction: transaction.id });
   const subject = new DeliveryCase(transaction, message, recipients, plugin, (staged) => void abort(copy(staged), run));
   const hook = generation.hooks.queue.get(transport.name);
-  if (hook === undefined) return { transport, recipients, staged: [], refusal: unstaged(transport, run) };
+  if (hook === undefined) return { transport, staged: [], refusal: unstaged(transport, run) };
   return calledBack((done) =>
     hook.callAsync({ subject, rest: [run.session], run, transaction: transaction.id }, (error, opinion) => {
       if (error instanceof Error) run.log.error({ err: error }, "the queue hook failed");
       const answer = (refusal: Refused | undefined): void =>
-        done({ transport, recipients, staged: subject.staged.map(copy), refusal });
+        done({ transport, staged: subject.staged.map(copy), refusal });
       if (opinion !== undefined) answer({ problem: opinion.reply, close: opinion.close });
       else answer(subject.staged.length === 0 ? unstaged(transport, run) : undefined);
     }),

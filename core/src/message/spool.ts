@@ -209,7 +209,8 @@ class Gathered {
   add(octets: Uint8Array): void {
     for (let at = 0; at < octets.length;) {
       if (this.#to === this.#buffer.length) this.#grow(octets.length - at);
-      const piece = octets.subarray(at, at + this.#buffer.length - this.#to);
+      const room = this.#buffer.length - this.#to;
+      const piece = at === 0 && octets.length <= room ? octets : octets.subarray(at, at + room);
       this.#buffer.set(piece, this.#to);
       this.#to += piece.length;
       at += piece.length;

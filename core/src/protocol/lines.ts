@@ -41,7 +41,7 @@ export class Input {
     const waiting = this.length;
     if (waiting === 0) {
       this.clear();
-      this.#octets = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length); // the slice of a Buffer is no copy
+      this.#octets = chunk;
       return;
     }
     // Room grows by doubling: one octet at a time costs no more than all at once
@@ -61,7 +61,7 @@ export class Input {
   /** Copies what still waits of a chunk that was lent. */
   keep(): void {
     if (this.length === 0 || this.#octets.buffer === this.#room.buffer) return;
-    this.#room = this.#octets.slice(this.#at);
+    this.#room = new Uint8Array(this.peek()); // the slice of a Buffer would be no copy
     this.#octets = this.#room;
     this.#begin();
   }
@@ -76,7 +76,7 @@ export class Input {
 
   /** Everything that waits. `consume` what was used of it. */
   peek(): Uint8Array {
-    return this.#octets.subarray(this.#at);
+    return this.#at === 0 ? this.#octets : this.#octets.subarray(this.#at);
   }
 
   consume(octets: number): void {

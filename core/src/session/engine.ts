@@ -223,7 +223,8 @@ export class SessionEngine implements Engine {
     const end = intake.read(octets);
     const used = end < 0 ? octets.length : end;
     const { id: transaction } = intake.transaction;
-    if (this.#run.traced) this.#run.trace({ type: "body", octets: octets.slice(0, used), header, transaction });
+    if (this.#run.traced)
+      this.#run.trace({ type: "body", octets: new Uint8Array(octets.subarray(0, used)), header, transaction });
     this.#input.consume(used);
     this.#turn.body(used);
     if (this.#turn.over) this.#rest();
@@ -243,7 +244,7 @@ export class SessionEngine implements Engine {
   #readPreamble(): boolean {
     const first = this.#generation.vocabulary.preamble;
     if (first?.kind !== "read") throw new Error("there is no preamble to read");
-    const read = first.read(this.#input.peek().slice(0, first.octets), this.session);
+    const read = first.read(new Uint8Array(this.#input.peek().subarray(0, first.octets)), this.session);
     if (read === undefined && this.#input.length < first.octets) return false;
     if (read === undefined || read === null) {
       this.#hangUp("bad preamble");
