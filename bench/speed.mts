@@ -54,8 +54,14 @@ const workloads: Record<string, Workload> = {
     messages: 200,
     without: ["Haraka", "Postfix"],
   },
-  "STARTTLS, full handshake": { ...letter, session: "full", parallel: 8, messages: 1000, without: peersOnly },
-  "STARTTLS, resumed": { ...letter, session: "resumed", parallel: 8, messages: 1000, without: peersOnly },
+  "STARTTLS, full handshake": {
+    ...letter,
+    session: "full",
+    parallel: 8,
+    messages: 1000,
+    without: ["bare", ...peersOnly],
+  },
+  "STARTTLS, resumed": { ...letter, session: "resumed", parallel: 8, messages: 1000, without: ["bare", ...peersOnly] },
   "EHLO, AUTH PLAIN, QUIT": { ...letter, session: "auth", messages: 1500, without: ["bare", ...peersOnly] },
   "open loop, 200 messages a second": { ...letter, perSecond: 200, messages: 600, without: peersOnly },
 };
