@@ -161,8 +161,8 @@ async function measureIdle(): Promise<void> {
 /** Ratios of `limit` in this run beside those of a file: more than a fifth worse is a failure. */
 function check(file: string): void {
   const before = JSON.parse(readFileSync(file, "utf8")) as typeof results; // what --json wrote
-  for (const [title, servers] of Object.entries(results))
-    for (const [name, { ratio }] of Object.entries(servers)) {
+  for (const [title, its] of Object.entries(results))
+    for (const [name, { ratio }] of Object.entries(its)) {
       const was = before[title]?.[name]?.ratio;
       if (was === undefined || ratio <= 1.2 * was) continue;
       console.error(`${title}: ${name} was x${was.toFixed(2)} and is x${ratio.toFixed(2)}`);
