@@ -103,7 +103,8 @@ export class Clients {
 
   /** A refusal is a 4yz, and the next command is answered as ever. */
   async #goesOn(client: RawClient, line: string, reply: string): Promise<void> {
-    if (!/^451 4\.3\.[05] /.test(reply))
+    // 454: more passwords wait to be checked than one address may have, on a machine that does other things
+    if (!/^(?:451 4\.3\.[05]|454 4\.7\.0) /.test(reply))
       throw new Error(`${line} was answered with ${reply || client.trouble || "an end"}`);
     await client.ask("NOOP", "250");
   }
