@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   asciiLower,
   asciiUpper,
+  encodeAscii,
   decodeUtf8,
   encodeUtf8,
   isAscii,
@@ -59,6 +60,19 @@ describe("UTF-8", () => {
 
   test.each([[[0xff]], [[0xc0, 0x80]], [[0xed, 0xa0, 0x80]], [[0x61, 0xc3]]])("%j is none", (octets) => {
     expect(decodeUtf8(Uint8Array.from(octets))).toBeUndefined();
+  });
+});
+
+describe("ASCII", () => {
+  test("short texts share memory, and none writes over another", () => {
+    const texts = Array.from({ length: 3000 }, (_, at) => `reply ${at} ${"x".repeat(at % 50)}`);
+    const encoded = texts.map(encodeAscii);
+    expect(encoded.map((octets) => decodeUtf8(octets))).toEqual(texts);
+    expect(new Set(encoded.map(({ buffer }) => buffer)).size).toBeLessThan(20);
+  });
+
+  test.each([0, 1, 1024, 1025, 16_384, 20_000])("a text of %i characters is as many octets", (length) => {
+    expect(encodeAscii("x".repeat(length))).toEqual(new Uint8Array(length).fill(0x78));
   });
 });
 

@@ -72,6 +72,10 @@ describe("makeReply", () => {
     expect(makeReply(550, "5.7.1", "x".repeat(replyLineOctets - 12))).toMatchObject({ code: 550 });
     expect(makeReply(200, "2.123.123", "low")).toMatchObject({ code: 200 });
     expect(makeReply(599, "5.10.1", "high")).toMatchObject({ code: 599 });
+    const lines = ["one"];
+    const reply = makeReply(250, undefined, lines);
+    lines.push("two");
+    expect(reply.text).toEqual(["one"]); // it is the caller's list no more
     expect(makeReply(334, undefined, "A".repeat(12_000))).toMatchObject({ code: 334 });
   });
 });
@@ -97,6 +101,27 @@ describe("on the wire", () => {
 
   test("a reply is encoded once", () => {
     expect(encodeReply(replies.ok)).toBe(encodeReply(replies.ok));
+  });
+
+  test("one that can change is encoded as it stands", () => {
+    const open = { code: 250, text: "before" };
+    expect(text(open)).toBe("250 before\r\n");
+    open.text = "after";
+    expect(text(open)).toBe("250 after\r\n");
+    const lines = ["before"];
+    const half: Reply = Object.freeze({ code: 250, text: lines });
+    expect(text(half)).toBe("250 before\r\n");
+    lines.push("after");
+    expect(text(half)).toBe("250-before\r\n250 after\r\n");
+    const code = { code: 250, text: Object.freeze(["line"]) };
+    expect(text(code)).toBe("250 line\r\n");
+    code.code = 251;
+    expect(text(code)).toBe("251 line\r\n");
+  });
+
+  test("one that cannot is encoded once, of one line or more", () => {
+    for (const reply of [makeReply(250, "2.0.0", "one"), makeReply(250, "2.0.0", ["one", "two"])])
+      expect(encodeReply(reply)).toBe(encodeReply(reply));
   });
 
   test("what may not be sent is not", () => {
