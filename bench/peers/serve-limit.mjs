@@ -69,3 +69,4 @@ const server = createServer({ noDelay: true }, (socket) => {
   socket.write("220 limit\r\n");
 });
 server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 }, () => process.send(server.address().port));
+process.on("disconnect", () => process.exit(0)); // the bench is over, or was ended

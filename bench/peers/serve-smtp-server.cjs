@@ -14,3 +14,4 @@ const server = new SMTPServer({
 });
 server.on("error", () => {}); // a client's error is not the server's
 server.listen(0, "127.0.0.1", () => process.send(server.server.address().port));
+process.on("disconnect", () => process.exit(0)); // the bench is over, or was ended
