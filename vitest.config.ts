@@ -15,6 +15,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/*.work/**"],
     globalSetup: "test/support/packed-folder.ts",
     testTimeout: 20_000,
+    // As many as there are cores: many tests wait for disks and clocks
+    maxWorkers: "100%",
     execArgv: ["-C", "@mailhost/source"],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     coverage: {

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Fault, arm, failures, others } from "./faults.ts";
+import { type Fault, arm, failures, others, writes } from "./faults.ts";
 import { type FileCall, FileCalls } from "./file-calls.ts";
 import { House, type Scenario, emptyStreet, inJournal, journalFiles, neighbour, scenarios } from "./house.ts";
 
@@ -68,7 +68,7 @@ async function putOut({ clock, scenario }: House): Promise<void> {
 
 /** Folders above the root are synced where they may be read. */
 const isAbove = ({ root }: House, { name, path }: FileCall): boolean =>
-  (name === "open" || name === "sync") && path !== root && root.startsWith(path);
+  (name === "open" || name === "sync" || name === "close") && path !== root && root.startsWith(path);
 
 /** Lets the fault befall one call; false where it cannot befall it. */
 async function inject(house: House, all: readonly FileCall[], fault: Fault, at: number): Promise<boolean> {
@@ -187,7 +187,7 @@ describe.each(scenarios)("$name", { timeout: long ? 600_000 : 180_000 }, (scenar
 
   test("each call takes longer than the delivery may", async () => {
     const all = await enumerate(scenario);
-    const first = all.findLastIndex((call) => call.name === "write" && inSpool(call)) + 1;
+    const first = all.findLastIndex((call) => writes(call) && inSpool(call)) + 1;
     const staged = all.slice(first, commitOf(all, scenario));
     for (const { number } of staged) if (!few || number % 4 === 0) await waitInVain(scenario, number);
   });
@@ -202,7 +202,7 @@ test("nothing is called that was not met", () => {
   expect(others.map(([line]) => line)).toEqual([]);
   // What the plugin says it uses, the spool's, and those of open files; `access` is for the start
   const used = ["lstat", "mkdir", "open", "opendir", "rename", "rmdir", "stat", "unlink", "chmod", "utimes"];
-  const handles = ["read", "write", "sync", "datasync", "close", "nextEntry", "closeFolder"];
+  const handles = ["read", "write", "writev", "sync", "datasync", "close", "nextEntry", "closeFolder"];
   expect([...calls.names].toSorted()).toEqual([...used, ...handles].toSorted());
 });
 

@@ -23,7 +23,9 @@ export const systemError = (code: string, { name, path }: Pick<FileCall, "name" 
   Object.assign(new Error(`${code}: on purpose, ${name} '${path}'`), { code, syscall: name, path });
 
 const any = (): boolean => true;
-const transfers = ({ name }: FileCall): boolean => name === "write" || name === "read";
+const transfers = ({ name }: FileCall): boolean => name === "read" || writes({ name });
+/** Of the plugin's files, and of the spool's. */
+export const writes = ({ name }: Pick<FileCall, "name">): boolean => name === "write" || name === "writev";
 
 /** A close that fails has closed all the same: Linux lets go of the descriptor first. */
 const isClose = ({ name }: FileCall): boolean => name === "close" || name === "closeFolder";
@@ -41,7 +43,7 @@ const failure = (code: string, reply: Fault["reply"]): Fault => ({
 });
 
 const opening = new Set(["open", "opendir"]);
-const growing = new Set(["mkdir", "write", "rename", "sync", "datasync"]);
+const growing = new Set(["mkdir", "write", "writev", "rename", "sync", "datasync"]);
 const changing = new Set([...growing, "unlink", "rmdir", "chmod"]);
 const creates = ({ name, args }: FileCall): boolean => name === "open" && (isText(args[1]) || isCreating(args[1]));
 const isText = (flags: unknown): boolean => typeof flags === "string";
@@ -85,8 +87,18 @@ export const others: readonly Fault[] = [
 
 /** Writes or reads half of what was asked for. */
 function half(call: FileCall): Promise<unknown> {
+  if (call.name === "writev") return halfOfPieces(call);
   const [octets, at = 0, length = (octets as Uint8Array).length - Number(at), position] = call.args; // the one form in use
   return call.perform([octets, at, Math.ceil(Number(length) / 2), position]);
+}
+
+/** Where there is only one piece, half of that. */
+function halfOfPieces(call: FileCall): Promise<unknown> {
+  const [pieces, position] = call.args as [readonly Uint8Array[], number]; // the one form in use
+  const [first = new Uint8Array(0)] = pieces;
+  const some =
+    pieces.length > 1 ? pieces.slice(0, pieces.length / 2) : [first.subarray(0, Math.ceil(first.length / 2))];
+  return call.perform([some, position]);
 }
 
 async function doneAndFailed(call: FileCall): Promise<never> {
