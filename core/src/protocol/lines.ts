@@ -30,6 +30,12 @@ export class Input {
   /** Lines decoded at once, and the index of their first octet: ASCII, so that octets and characters are one. */
   #text = "";
   #textAt = 0;
+  readonly #free: (room: ArrayBufferLike) => void;
+
+  /** `free` gets the memory of copies that nobody will look at again. */
+  constructor(free: (room: ArrayBufferLike) => void = () => {}) {
+    this.#free = free;
+  }
 
   /** Octets that wait. */
   get length(): number {
@@ -51,11 +57,13 @@ export class Input {
       this.#octets = buffer.subarray(0, this.#octets.length + chunk.length);
       return;
     }
+    const before = this.#room;
     this.#room = new Uint8Array(2 * (waiting + chunk.length));
     this.#room.set(this.peek());
     this.#room.set(chunk, waiting);
     this.#octets = this.#room.subarray(0, waiting + chunk.length);
     this.#begin();
+    if (before.length > 0) this.#free(before.buffer);
   }
 
   /** Copies what still waits of a chunk that was lent. */
@@ -85,6 +93,7 @@ export class Input {
   }
 
   clear(): void {
+    if (this.#room.length > 0) this.#free(this.#room.buffer);
     this.#octets = nothing;
     this.#room = nothing;
     this.#at = 0;

@@ -1,5 +1,6 @@
 import type { LiveGeneration } from "../host/generation.ts";
 import type { SpoolPlace } from "../message/spool.ts";
+import { giveBack } from "../message/give-back.ts";
 import { Input } from "../protocol/lines.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Upgrade } from "../protocol/machine.ts";
@@ -37,7 +38,7 @@ export class SessionEngine implements Engine {
   readonly #generation: LiveGeneration;
   readonly #wire: Wire;
   readonly #run: LiveRun;
-  readonly #input = new Input();
+  readonly #input = new Input(giveBack);
   readonly #output: Output;
   readonly #conversation: Conversation;
   readonly #deadline: Deadline;

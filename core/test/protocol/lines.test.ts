@@ -203,3 +203,19 @@ test("raw octets can be taken between lines", () => {
   expect(input.length).toBe(0);
   expect(input.line(512)).toBeUndefined();
 });
+
+test("copies of what had to wait are given back once nobody looks at them: when there is more room, and when all is read", () => {
+  const freed: number[] = [];
+  const input = new Input((room) => freed.push(room.byteLength));
+  input.push(encoder.encode("NO"));
+  input.keep();
+  expect(freed).toEqual([]);
+  input.push(encoder.encode("OP\r\nQUIT\r\n"));
+  expect(freed).toEqual([2]);
+  expect(shown(input.line(512) ?? "badOctets")).toBe("NOOP");
+  expect(freed).toEqual([2]);
+  expect(shown(input.line(512) ?? "badOctets")).toBe("QUIT");
+  expect(freed).toEqual([2, 2 * "NOOP\r\nQUIT\r\n".length]);
+  input.clear();
+  expect(freed).toHaveLength(2);
+});
