@@ -82,7 +82,9 @@ export class Caller {
     const before = this.socket.bytesWritten;
     for (const piece of pieces) {
       if (this.hungUp) break;
-      if (this.socket.write(piece)) continue;
+      const taken = this.socket.write(piece);
+      await new Promise((heard) => setImmediate(heard)); // what is answered meanwhile: a reset would take it away
+      if (taken) continue;
       await this.until(() => this.socket.writableLength === 0, patience);
       if (this.socket.writableLength > 0) break;
     }

@@ -20,7 +20,7 @@ const results: Measured[][] = workloads.filter(({ name }) => name.includes(only)
 for (let run = 0; run < runs; run += 1) {
   const bench = await Bench.start(connections, 5000);
   for (const [index, workload] of workloads.filter(({ name }) => name.includes(only)).entries()) {
-    const measured = await bench.measure(workload, whole, 5000);
+    const measured = await bench.measure(workload, whole, workload.once === true ? 0 : 5000);
     results[index]?.push(measured);
     console.error(`run ${run + 1}, load ${loadavg()[0]?.toFixed(1)}: ${workload.name}: ${rowOf([measured])}`);
   }
