@@ -25,7 +25,7 @@ const happens: ReadonlyMap<string, Event> = new Map<string, Event>([
 ]);
 
 /** What the log says of plugins that fail. */
-const ofPlugins = /^plugin \S+ failed in|^the handler of|keeps failing|no answer within/;
+const ofPlugins = /^plugin \S+ failed in|^the handler of|^plugin \S+ is failing: |no answer within/;
 /** What makes another message of it, or takes it elsewhere. */
 const changes = /X-(?:Add|Replace|Remove|Rewrite)|h[oa]ck@|hook/i;
 
