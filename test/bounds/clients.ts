@@ -3,15 +3,6 @@ import { type Socket, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 
-export interface Heard {
-  /** Octets of the flood that left this process. */
-  readonly sent: number;
-  /** Codes of the replies, the greeting's first. */
-  readonly codes: readonly string[];
-  /** The server ended the connection. */
-  readonly hungUp: boolean;
-}
-
 /** A connection and what was heard on it. */
 export class Caller {
   socket: Socket;
