@@ -1,10 +1,10 @@
 import { rmSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { emptyStreet } from "./house.ts";
-import { type Life, journaled, killed, lives } from "./power/lives.ts";
+import { type Life, journaled, killed, lives, overtaken } from "./power/lives.ts";
 import { type Mutation, amid, before, unsynced } from "./power/mutations.ts";
 import { cutAndRecover, cutEverywhere } from "./power/promise.ts";
-import { record, recordKilled } from "./power/record.ts";
+import { postsOf, record, recordKilled, recordOvertaken } from "./power/record.ts";
 
 // P9 when the power is cut: what is asked of the file system is written down, and at each moment of it every state that
 // power/disk.ts holds possible is looked at as a reader would.
@@ -72,6 +72,21 @@ describe("the process is killed, another one goes on, then the power is cut", { 
       expect(broken, `killed behind ${behind} changes, seed ${seed}`).toBeUndefined();
     }
     expect(behind).toBeGreaterThan(15);
+  });
+});
+
+describe("whichever fsync is slow, and another message overtakes it, P9 holds", { timeout: 600_000 }, () => {
+  test.each(overtaken)("$name", async (life) => {
+    let which = 1;
+    for (; ; which += 1) {
+      const recorded = await recordOvertaken(street, life, which);
+      if (recorded === undefined) break;
+      const told = recorded.log.steps.flatMap((step) => (step.kind === "told" ? [step.code] : []));
+      expect(told).toEqual(postsOf(life).map(() => "250"));
+      const { broken } = cutEverywhere(recorded, patience);
+      expect(broken, `fsync ${which} is slow`).toBeUndefined();
+    }
+    expect(which).toBeGreaterThan(2);
   });
 });
 

@@ -27,7 +27,7 @@ export interface Life {
   readonly pause?: number;
   /** System calls of one delivery go on while those of others do. */
   readonly overlaps?: boolean;
-  /** What another process takes, when the first was killed amid the last group: before the power is cut. */
+  /** What another process takes, when the first was killed amid the last group, or another client hands in meanwhile. */
   readonly again?: readonly Post[];
 }
 
@@ -150,4 +150,17 @@ export const journaled: readonly Life[] = [
       [post("during", jane, zoe)],
     ],
   },
+];
+
+/** The first message waits for one fsync, and `again` comes meanwhile. */
+export const overtaken: readonly Life[] = [
+  { name: "two into one new mailbox", posts: [[post("one", jane)]], again: [post("two", jane)] },
+  { name: "two into one new folder for a tag", posts: [[post("one", john)]], again: [post("two", john)] },
+  { name: "two of one domain", posts: [[post("one", jane)]], again: [post("two", john)] },
+  {
+    name: "two into one mailbox that is there",
+    posts: [[post("before", jane), post("one", jane)]],
+    again: [post("two", jane)],
+  },
+  { name: "a root that is to be made", root: "var/mail", posts: [[post("one", jane)]], again: [post("two", zoe)] },
 ];

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { mailboxPath } from "@mailhost/plugin-maildir";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@mailhost/testkit";
 import { random } from "../../../core/test/laws/form.ts";
 import { FileCalls } from "../file-calls.ts";
@@ -72,13 +73,18 @@ export async function record(street: string, life: Life, seed: number): Promise<
   const { calls, recorder } = site;
   const house = site.house();
   calls.meet = (call) => recorder.meet(call);
-  if (life.overlaps === true) recorder.overlap = dawdling(random(seed));
+  const pick = random(seed);
+  if (life.overlaps === true) recorder.overlap = dawdling(pick);
   await house.server.prepare();
   for (const group of life.posts) {
     const fails = group.flatMap((one) => one.fails ?? []);
     calls.meet = (call) =>
       fails.some((fault) => fault(call)) ? Promise.reject(systemError("ENOSPC", call)) : recorder.meet(call);
-    await Promise.all(group.map(async (one) => handIn(await house.greeted(), house, one, recorder)));
+    const comeIn = async (one: Post): Promise<void> => {
+      if (life.overlaps === true) await turns(pick(apart));
+      await handIn(await house.greeted(), house, one, recorder);
+    };
+    await Promise.all(group.map(comeIn));
     await calls.idle();
     house.clock.advance(life.pause ?? 0);
     await calls.idle();
@@ -87,17 +93,20 @@ export async function record(street: string, life: Life, seed: number): Promise<
   return site.end(house);
 }
 
+async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A delivery takes about so many turns: some come when another is halfway through. */
+const apart = 300;
+
 /** Some turns, so that calls begin and return in any order. */
-const dawdling = (pick: (below: number) => number) => async (): Promise<void> => {
-  for (let turns = pick(6); turns > 0; turns -= 1) await new Promise((resolve) => setImmediate(resolve));
-};
+const dawdling = (pick: (below: number) => number) => (): Promise<void> => turns(pick(6));
 
 const never = new Promise<never>(() => {});
 
 /** Until everybody waits for something that does not come. */
-async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
+const quiet = (): Promise<void> => turns(20);
 
 /**
  * A life whose first process is killed behind so many calls that change something, amid its one message; another process
@@ -129,6 +138,47 @@ export async function recordKilled(street: string, life: Life, behind: number): 
   calls.restart();
   const recorded = site.end(first);
   return isDead ? recorded : undefined;
+}
+
+/** Milliseconds after which the second is taken to wait for the first. */
+const stuck = 250;
+
+/**
+ * A life whose first message meets one slow fsync, the given one of all that it asks for. Another message overtakes it
+ * there, as far as it need not wait for the same. Undefined when there are not so many.
+ */
+export async function recordOvertaken(street: string, life: Life, which: number): Promise<Recorded | undefined> {
+  const site = new Site(street, life);
+  const { calls, recorder } = site;
+  const house = site.house();
+  await house.server.prepare();
+  await quiet();
+  let syncs = 0;
+  let go = (): void => {};
+  const released = new Promise<void>((resolve) => (go = resolve));
+  let reach = (): void => {};
+  const reached = new Promise<true>((resolve) => (reach = () => resolve(true)));
+  calls.meet = async (call) => {
+    if (call.name !== "sync" || (syncs += 1) !== which) return recorder.meet(call);
+    reach();
+    call.aside();
+    return recorder.meet(call, () => released);
+  };
+  const all = async (posts: readonly Post[]): Promise<void> => {
+    for (const one of posts) await handIn(await house.greeted(), house, one, recorder);
+  };
+  const first = all(life.posts.flat());
+  const isReached = await Promise.race([reached, first.then(() => false)]);
+  if (isReached) {
+    const second = all(life.again ?? []);
+    await Promise.race([second, delay(stuck)]);
+    go();
+    await second;
+  }
+  await first;
+  await house.close();
+  const recorded = site.end(house);
+  return isReached ? recorded : undefined;
 }
 
 async function another(site: Site, posts: readonly Post[]): Promise<void> {

@@ -40,6 +40,7 @@ export class Recorder {
   readonly #open = new Map<FileHandle, Opened>();
   /** Calls that changed something, so far. */
   changes = 0;
+  #performing: Promise<unknown> = Promise.resolve();
   #moment = 0;
   #inodes = 0;
 
@@ -60,18 +61,31 @@ export class Recorder {
     calls.meet = (call) => this.meet(call);
   }
 
-  async meet(call: FileCall): Promise<unknown> {
-    if (this.overlap !== undefined) call.aside();
-    await this.overlap?.();
+  async meet(call: FileCall, overlap = this.overlap): Promise<unknown> {
+    if (overlap !== undefined) call.aside();
     const begun = this.#tick();
-    const result = await call.perform();
-    await this.overlap?.();
-    const ended = this.#tick();
+    await overlap?.();
+    const { result, deeds, done } = await this.#alone(async () => {
+      const given = await call.perform();
+      return { result: given, deeds: this.#deeds(call, given), done: this.#tick() };
+    });
+    await overlap?.();
+    // A change is there as soon as anybody can see it; an fsync is taken to have done its work as late as that may be
+    const heard = this.#tick();
     const about = `${call.name} ${relative(this.#below, call.path)}`;
-    const deeds = this.#deeds(call, result);
-    for (const deed of deeds) this.#steps.push({ ...deed, begun, ended, about });
+    for (const deed of deeds) this.#steps.push({ ...deed, begun, ended: deed.kind === "sync" ? heard : done, about });
     if (deeds.length > 0) this.changes += 1;
     return result;
+  }
+
+  /**
+   * Calls overlap from where they begin to where they are heard of, but are done one after the other: done at once on
+   * two threads, one could see what the other did before the other is heard of here.
+   */
+  #alone<T>(perform: () => Promise<T>): Promise<T> {
+    const performed = this.#performing.then(perform);
+    this.#performing = performed.catch(() => {});
+    return performed;
   }
 
   /** The client is told now. */
