@@ -1,7 +1,7 @@
 import type { Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
-import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
+import type { AcceptedRecipient, Route, Transaction } from "../protocol/session.ts";
 import type { StoredMessage } from "../message/message.ts";
 import { type Soon, allSoon, attempt, calledBack, soon } from "../message/soon.ts";
 import { storageReply } from "../message/receiver.ts";
@@ -77,15 +77,25 @@ function groupByTransport(
   transports: ReadonlyMap<string, Transport>,
 ): Group[] {
   const groups: Group[] = [];
+  let last: { readonly route: Route; readonly members: AcceptedRecipient[] } | undefined;
   for (const recipient of recipients) {
-    const transport = transports.get(recipient.route.transport);
-    if (transport === undefined) throw new Error(`transport ${recipient.route.transport} is gone`);
-    const key = callKey(transport, recipient);
-    const group = groups.find((one) => one.key === key);
-    if (group === undefined) groups.push({ key, transport, recipients: [recipient] });
-    else group.recipients.push(recipient);
+    const { route } = recipient;
+    if (route !== last?.route) last = { route, members: groupOf(recipient, groups, transports).recipients };
+    last.members.push(recipient);
   }
   return groups;
+}
+
+/** The group a recipient belongs to, made when it is the first. */
+function groupOf(recipient: AcceptedRecipient, groups: Group[], transports: ReadonlyMap<string, Transport>): Group {
+  const transport = transports.get(recipient.route.transport);
+  if (transport === undefined) throw new Error(`transport ${recipient.route.transport} is gone`);
+  const key = callKey(transport, recipient);
+  const known = groups.find((one) => one.key === key);
+  if (known !== undefined) return known;
+  const group: Group = { key, transport, recipients: [] };
+  groups.push(group);
+  return group;
 }
 
 /** Which call of its transport a recipient belongs to. */

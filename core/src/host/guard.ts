@@ -138,8 +138,9 @@ function conclude<H, R extends readonly unknown[]>(
 ): Refusal | undefined {
   const { run } = call;
   const { refusal } = verdict;
-  const failed = verdict.failed ?? unfinished(handle);
-  const edits = handle instanceof Handle ? handle.settle(failed === undefined, run.traced) : [];
+  const lent = handle instanceof Handle ? handle : undefined;
+  const failed = verdict.failed ?? unfinished(lent);
+  const edits = lent?.settle(failed === undefined, run.traced) ?? [];
   if (failed === undefined) {
     if (run.traced) {
       const outcome: TapOutcome =
@@ -173,8 +174,10 @@ function tooLate<H, R extends readonly unknown[]>(
 }
 
 /** What it began and left is a failure: nobody would know whether it counts. */
-const unfinished = (handle: unknown): Verdict["failed"] =>
-  handle instanceof Handle && handle.unfinished !== undefined ? { error: new Error(handle.unfinished) } : undefined;
+function unfinished(lent: Handle | undefined): Verdict["failed"] {
+  const what = lent?.unfinished;
+  return what === undefined ? undefined : { error: new Error(what) };
+}
 
 /** Failed because nobody waits any more, by the signal's own reason or as `fetch` and node:fs say it. */
 const isAbandoned = ({ failed, overdue }: Verdict, { aborted, reason }: AbortSignal): boolean =>

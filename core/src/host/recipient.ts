@@ -1,6 +1,6 @@
-import { formatAddress } from "../protocol/address.ts";
-import type { Outcome } from "../protocol/machine.ts";
+import { type Address, formatAddress } from "../protocol/address.ts";
 import { replies } from "../protocol/replies.ts";
+import type { Reply } from "../protocol/reply.ts";
 import type { AcceptedRecipient, ForwardPath, Route, TransportKind } from "../protocol/session.ts";
 import { describeRoute, type Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
@@ -22,36 +22,29 @@ export interface Recipient extends ForwardPath {
 }
 
 /** What was said of a recipient, by one tap or by all. */
-class Said {
-  local = false;
-  relay = false;
+interface Said {
+  local: boolean;
+  relay: boolean;
   route: Route | undefined;
   /** One that differs from the first. */
   otherRoute: Route | undefined;
+}
 
-  permit(kind: TransportKind): void {
-    if (kind === "local") this.local = true;
-    else if (kind === "relay") this.relay = true;
-  }
+const nothingSaid = (): Said => ({ local: false, relay: false, route: undefined, otherRoute: undefined });
 
-  routeTo(route: Route): void {
-    const { route: first } = this;
-    if (first === undefined) this.route = route;
-    else if (route.transport !== first.transport || route.nexthop !== first.nexthop) this.otherRoute ??= route;
-  }
-
-  add({ local, relay, route, otherRoute }: Said): void {
-    this.local ||= local;
-    this.relay ||= relay;
-    if (route !== undefined) this.routeTo(route);
-    if (otherRoute !== undefined) this.routeTo(otherRoute);
-  }
+function addRoute(said: Said, route: Route): void {
+  const { route: first } = said;
+  if (first === undefined) said.route = route;
+  else if (route.transport !== first.transport || route.nexthop !== first.nexthop) said.otherRoute ??= route;
 }
 
 /** What all taps together said of one recipient. */
-export class RecipientCase implements Lender<RecipientHandle> {
+export class RecipientCase implements Said, Lender<RecipientHandle> {
   readonly path: ForwardPath;
-  readonly said = new Said();
+  local = false;
+  relay = false;
+  route: Route | undefined = undefined;
+  otherRoute: Route | undefined = undefined;
   readonly shared: RecipientHandle;
   readonly #defaults: DefaultTransports;
 
@@ -61,9 +54,16 @@ export class RecipientCase implements Lender<RecipientHandle> {
     this.shared = new RecipientHandle(this);
   }
 
+  add({ local, relay, route, otherRoute }: Said): void {
+    if (local) this.local = true;
+    if (relay) this.relay = true;
+    if (route !== undefined) addRoute(this, route);
+    if (otherRoute !== undefined) addRoute(this, otherRoute);
+  }
+
   /** The first route, else the default of a kind that is permitted. */
-  get route(): Route | undefined {
-    return this.said.route ?? defaultRoute(this.said, this.#defaults);
+  get firstRoute(): Route | undefined {
+    return this.route ?? defaultRoute(this, this.#defaults);
   }
 
   fresh(): RecipientHandle {
@@ -74,7 +74,7 @@ export class RecipientCase implements Lender<RecipientHandle> {
 /** What a tap holds of a recipient. */
 export class RecipientHandle extends Handle implements Recipient {
   readonly #case: RecipientCase;
-  /** Most taps say nothing. */
+  /** By the tap that holds it. Most say nothing. */
   #said: Said | undefined;
 
   constructor(of: RecipientCase) {
@@ -96,19 +96,22 @@ export class RecipientHandle extends Handle implements Recipient {
   }
 
   get route(): Route | undefined {
-    return this.#said?.route ?? this.#case.route;
+    return this.#said?.route ?? this.#case.firstRoute;
   }
 
   permit(kind: TransportKind): void {
-    if (this.alive) (this.#said ??= new Said()).permit(kind);
+    if (!this.alive) return;
+    const said = (this.#said ??= nothingSaid());
+    if (kind === "local") said.local = true;
+    else if (kind === "relay") said.relay = true;
   }
 
   routeTo(route: Route): void {
+    const transport: unknown = route?.transport;
     const nexthop: unknown = route?.nexthop;
-    if (typeof route?.transport !== "string" || (typeof nexthop !== "string" && nexthop !== undefined))
+    if (typeof transport !== "string" || (typeof nexthop !== "string" && nexthop !== undefined))
       throw new TypeError("routeTo wants { transport, nexthop? }, both of them text");
-    if (!this.alive) return;
-    (this.#said ??= new Said()).routeTo(Object.freeze({ transport: route.transport, nexthop: route.nexthop }));
+    if (this.alive) addRoute((this.#said ??= nothingSaid()), ownRoute(transport, nexthop));
   }
 
   protected edits(): readonly Edit[] {
@@ -123,13 +126,22 @@ export class RecipientHandle extends Handle implements Recipient {
   }
 
   protected keep(): void {
-    if (this.#said !== undefined) this.#case.said.add(this.#said);
+    if (this.#said !== undefined) this.#case.add(this.#said);
     this.#said = undefined;
   }
 
   protected forget(): void {
     this.#said = undefined;
   }
+}
+
+let lastRoute: Route = Object.freeze({ transport: "", nexthop: undefined });
+
+/** A route of our own that nobody can change. Whoever writes to many writes to many of one route, and they share it. */
+function ownRoute(transport: string, nexthop: string | undefined): Route {
+  if (transport !== lastRoute.transport || nexthop !== lastRoute.nexthop)
+    lastRoute = Object.freeze({ transport, nexthop });
+  return lastRoute;
 }
 
 /** Where recipients go that nobody routed. Nothing is a default by being alone. */
@@ -148,31 +160,31 @@ export interface Transport {
   readonly owner: string;
 }
 
+/** A recipient that may be accepted, and the transport it goes by; or what to answer, and what to say of it in the log. */
+export type Judged =
+  | { readonly value: AcceptedRecipient; readonly transport: Transport }
+  | { readonly problem: Reply; readonly complaint?: string };
+
 /** Judges what the taps left: permitted, routed, of one kind. All of it at RCPT, never after DATA (P5). */
-export function judgeRecipient(
-  { path, said, route }: RecipientCase,
-  transports: ReadonlyMap<string, Transport>,
-  complain: (what: string) => void,
-): Outcome<AcceptedRecipient> {
-  if (!said.local && !said.relay) return { problem: replies.relayDenied };
+export function judgeRecipient(subject: RecipientCase, transports: ReadonlyMap<string, Transport>): Judged {
+  const { address, parameters } = subject.path;
+  if (!subject.local && !subject.relay) return { problem: replies.relayDenied };
+  const { firstRoute: route, otherRoute: other } = subject;
   if (route === undefined) return { problem: replies.unknownRecipient };
-  const other = said.otherRoute;
-  if (other !== undefined) {
-    complain(`${formatAddress(path.address)} is routed to ${describeRoute(route)} and to ${describeRoute(other)}`);
-    return { problem: replies.twoRoutes };
-  }
+  if (other !== undefined)
+    return { problem: replies.twoRoutes, complaint: `${isRouted(address, route)} and to ${describeRoute(other)}` };
   const transport = transports.get(route.transport);
-  if (transport === undefined) {
-    complain(`${formatAddress(path.address)} is routed to ${describeRoute(route)}, which no plugin provides`);
-    return { problem: replies.unstaged };
-  }
-  if (!said[transport.kind]) return { problem: replies.relayDenied };
-  const { address, parameters } = path;
-  return { value: Object.freeze({ address, parameters, kind: transport.kind, route }) };
+  if (transport === undefined)
+    return { problem: replies.unstaged, complaint: `${isRouted(address, route)}, which no plugin provides` };
+  if (!subject[transport.kind]) return { problem: replies.relayDenied };
+  return { value: Object.freeze({ address, parameters, kind: transport.kind, route }), transport };
 }
 
+const isRouted = (address: Address, route: Route): string =>
+  `${formatAddress(address)} is routed to ${describeRoute(route)}`;
+
 function defaultRoute({ local, relay }: Said, defaults: DefaultTransports): Route | undefined {
-  if (local && defaults.local !== undefined) return Object.freeze({ transport: defaults.local });
-  if (relay && defaults.relay !== undefined) return Object.freeze({ transport: defaults.relay });
+  if (local && defaults.local !== undefined) return ownRoute(defaults.local, undefined);
+  if (relay && defaults.relay !== undefined) return ownRoute(defaults.relay, undefined);
   return undefined;
 }

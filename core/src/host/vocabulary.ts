@@ -35,6 +35,8 @@ export class Vocabulary {
   readonly problems: Problem[] = [];
   /** Rows as they were asked for since the last extension. */
   readonly #spoken = new Map<string, Spoken>();
+  /** The last of them: whoever writes to many says RCPT many times. */
+  #last: Spoken | undefined;
   readonly #owners = new Map<string, string>();
   readonly #terms: Terms;
   readonly #limits: Limits;
@@ -74,6 +76,7 @@ export class Vocabulary {
     for (const route of extension.routes ?? []) this.routes.push({ ...route, plugin });
     for (const permit of extension.permits ?? []) this.permits.push({ ...permit, plugin });
     this.#spoken.clear();
+    this.#last = undefined;
     if (this.mechanisms.size > 0) this.mailParameters.set("AUTH", authParameter); // RFC 4954 §5
   }
 
@@ -113,7 +116,8 @@ export class Vocabulary {
 
   /** The row of a verb, whatever the case it is written in. */
   spoken(word: string): Spoken | undefined {
-    return this.#spoken.get(word) ?? this.#speak(asciiUpper(word));
+    if (word !== this.#last?.verb) this.#last = this.#spoken.get(word) ?? this.#speak(asciiUpper(word));
+    return this.#last;
   }
 
   #speak(verb: string): Spoken | undefined {

@@ -1,5 +1,5 @@
 import { canonicalDomain, canonicalLiteral } from "./domain.ts";
-import { isAscii, isBlankAt } from "./octets.ts";
+import { DOT, isAscii } from "./octets.ts";
 
 /**
  * A mailbox, RFC 5321 §4.1.2. `localPart` is unquoted, `domain` is canonical (lower-case A-labels, or a literal
@@ -11,8 +11,16 @@ export interface Address {
   readonly text: string;
 }
 
-const dotString =
-  /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u{10ffff}]+)*$/u;
+/** Which of ASCII is atext; a dot-string is atoms of it with single dots between them (RFC 5321 §4.1.2, RFC 6531 §3.3). */
+const atext = new Uint8Array(0x80);
+for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~")
+  atext[char.charCodeAt(0)] = 1;
+
+/** Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3). */
+const isAtext = (code: number): boolean => (code < 0x80 ? atext[code] === 1 : code >= 0xa0);
+
+/** What a domain may hold is judged behind it; Unicode's blanks would be folded away there. */
+const upToDomainEnd = /[^>\s]*/y;
 
 /** RFC 5321 §4.5.3.1.1 asks for 64 at least; VERP senders write longer local parts. */
 const mostOfLocalPart = 256;
@@ -23,25 +31,37 @@ export function readMailbox(text: string, from: number): { address: Address; end
   if (local === undefined || text[local.end] !== "@") return undefined;
   if (local.value.length > mostOfLocalPart) return undefined;
   const start = local.end + 1;
-  let end = start;
-  while (end < text.length && !endsDomain(text, end)) end += 1;
-  const written = text.slice(start, end);
-  const domain = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
+  upToDomainEnd.lastIndex = start;
+  upToDomainEnd.test(text);
+  const end = upToDomainEnd.lastIndex;
+  const domain = readDomain(text.slice(start, end));
   if (domain === undefined) return undefined;
   return { address: Object.freeze({ localPart: local.value, domain, text: text.slice(from, end) }), end };
 }
 
-/** What a domain may hold is judged behind it; Unicode's blanks would be folded away there. */
-function endsDomain(text: string, index: number): boolean {
-  const char = text.charAt(index);
-  return char === ">" || isBlankAt(text, index) || (char > "\u007f" && /\s/.test(char));
+/** Who writes to many writes to many of one domain. */
+let lastDomain: { readonly written: string; readonly canonical: string } = { written: "", canonical: "" };
+
+function readDomain(written: string): string | undefined {
+  if (written !== "" && written === lastDomain.written) return lastDomain.canonical;
+  const canonical = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
+  if (canonical !== undefined) lastDomain = { written, canonical };
+  return canonical;
 }
 
-/** Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3). */
 function readDotString(text: string, from: number): { value: string; end: number } | undefined {
-  const end = text.indexOf("@", from);
-  const value = text.slice(from, end);
-  return end >= 0 && dotString.test(value) ? { value, end } : undefined;
+  const end = dotStringEnd(text, from);
+  return end > from ? { value: text.slice(from, end), end } : undefined;
+}
+
+/** Index behind the dot-string that begins there; that index itself when there is none. */
+function dotStringEnd(text: string, from: number): number {
+  for (let at = from; ; at += 1) {
+    const atom = at;
+    while (at < text.length && isAtext(text.charCodeAt(at))) at += 1;
+    if (at === atom) return from;
+    if (text.charCodeAt(at) !== DOT) return at;
+  }
 }
 
 function readQuoted(text: string, from: number): { value: string; end: number } | undefined {
@@ -63,10 +83,12 @@ export function parseAddress(text: string): Address | undefined {
   return read !== undefined && read.end === text.length ? read.address : undefined;
 }
 
+const isDotString = (text: string): boolean => text !== "" && dotStringEnd(text, 0) === text.length;
+
 /** The address in its canonical spelling: the local part quoted only where it must be. */
 export function formatAddress(address: Pick<Address, "localPart" | "domain">): string {
   const { localPart, domain } = address;
-  const local = dotString.test(localPart) ? localPart : `"${localPart.replace(/["\\]/g, "\\$&")}"`;
+  const local = isDotString(localPart) ? localPart : `"${localPart.replace(/["\\]/g, "\\$&")}"`;
   return domain === "" ? local : `${local}@${domain}`;
 }
 

@@ -12,6 +12,7 @@ export const asciiLower = (text: string): string =>
 
 /** SP or TAB, the blanks of SMTP, stands there. */
 export function isBlankAt(text: string, index: number): boolean {
+  if (index >= text.length) return false;
   const code = text.charCodeAt(index);
   return code === 0x20 || code === 0x09;
 }
@@ -19,7 +20,7 @@ export function isBlankAt(text: string, index: number): boolean {
 /** Drops blanks from the end: what Unicode calls blank is text here. */
 export function withoutTrailingBlanks(text: string): string {
   let end = text.length;
-  while (isBlankAt(text, end - 1)) end -= 1;
+  while (end > 0 && isBlankAt(text, end - 1)) end -= 1;
   return end === text.length ? text : text.slice(0, end);
 }
 

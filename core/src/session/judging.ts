@@ -4,7 +4,7 @@ import type { LiveGeneration } from "../host/generation.ts";
 import { lookOnly } from "../host/handle.ts";
 import { MessageCase, type MessageView } from "../host/message-view.ts";
 import type { Refusal } from "../host/opinion.ts";
-import { type Recipient, RecipientCase, judgeRecipient } from "../host/recipient.ts";
+import { type Recipient, RecipientCase, type Transport, judgeRecipient } from "../host/recipient.ts";
 import type { Call, Run } from "../host/run.ts";
 import type { Message } from "../message/message.ts";
 import { type Soon, calledBack, soon } from "../message/soon.ts";
@@ -25,9 +25,14 @@ import type {
 } from "../protocol/session.ts";
 import type { LiveTransaction } from "./transaction.ts";
 
-interface Hook<H, R extends readonly unknown[]> {
+interface Hook<C> {
   readonly taps: readonly unknown[];
-  callAsync(call: Call<H, R>, done: (error: Error | null | undefined, refusal?: Refusal) => void): void;
+  callAsync(call: C, done: (error: Error | null | undefined, refusal?: Refusal) => void): void;
+}
+
+/** One recipient put to the hook. */
+interface RecipientCall extends Call<Recipient, [LiveTransaction, Session]> {
+  readonly subject: RecipientCase;
 }
 
 /** Asks the hooks of one generation on behalf of one session: the judges of the command table. */
@@ -41,9 +46,8 @@ export class Judging implements Judges {
   }
 
   connection(session: Session, done: Done<Session>): void {
-    this.#ask(this.#generation.hooks.connect, { subject: lookOnly(session), rest: [], run: this.#run }, done, () => ({
-      value: session,
-    }));
+    const call: Call<Session, []> = { subject: lookOnly(session), rest: [], run: this.#run };
+    this.#ask(this.#generation.hooks.connect, call, done, () => ({ value: session }));
   }
 
   greeting(greeting: Greeting, done: Done<Greeting>): void {
@@ -63,42 +67,41 @@ export class Judging implements Judges {
     const transaction = open as LiveTransaction; // the engine opens no other
     if (transaction.count >= this.#generation.limits.recipients) return done({ problem: replies.tooManyRecipients }); // RFC 5321 §4.5.3.1.10
     const subject = new RecipientCase(path, this.#generation.defaults);
-    if (isPostmaster(path.address, this.#run.session.serverName)) subject.said.permit("local"); // RFC 5321 §4.5.1
-    const call: Call<Recipient, [Transaction, Session]> = {
+    if (isPostmaster(path.address, this.#run.session.serverName)) subject.local = true; // RFC 5321 §4.5.1
+    const call: RecipientCall = {
       subject,
       rest: [transaction, this.#run.session],
       run: this.#run,
       transaction: transaction.id,
       recipient: path.address,
     };
-    this.#ask(this.#generation.hooks.rcpt, call, done, () => this.#judgeRoute(subject, transaction));
+    this.#ask(this.#generation.hooks.rcpt, call, done, this.#judgeRoute);
   }
 
-  #judgeRoute(subject: RecipientCase, transaction: Transaction): Outcome<AcceptedRecipient> {
+  /** Nobody refused. A value of its own: made once, where a recipient each would have one. */
+  readonly #judgeRoute = ({ subject, rest: [transaction] }: RecipientCall): Outcome<AcceptedRecipient> => {
     const { vocabulary, services } = this.#generation;
-    const complain = (what: string): void =>
-      services.log.error({ session: this.#run.session.id, transaction: transaction.id }, what);
-    const judged = judgeRecipient(subject, vocabulary.transports, complain);
-    if ("problem" in judged) return judged;
-    if (this.#needsSecondCall(judged.value, transaction)) return { problem: replies.nextTransaction };
-    if (this.#run.traced) {
-      const { transport, nexthop } = judged.value.route;
-      this.#run.trace({
-        type: "route",
-        recipient: formatAddress(judged.value.address),
-        transport,
-        nexthop,
-        transaction: transaction.id,
-      });
+    const judged = judgeRecipient(subject, vocabulary.transports);
+    if ("problem" in judged) {
+      const about = { session: this.#run.session.id, transaction: transaction.id };
+      if (judged.complaint !== undefined) services.log.error(about, judged.complaint);
+      return judged;
     }
+    const { value: recipient, transport } = judged;
+    if (transport.phases === "one" && this.#needsSecondCall(recipient, transport, transaction))
+      return { problem: replies.nextTransaction };
+    if (this.#run.traced) this.#traceRoute(recipient, transaction);
     return judged;
+  };
+
+  #traceRoute({ address, route }: AcceptedRecipient, { id: transaction }: Transaction): void {
+    const { transport, nexthop } = route;
+    this.#run.trace({ type: "route", recipient: formatAddress(address), transport, nexthop, transaction });
   }
 
   /** A transaction holds at most one call of a one-phase transport. */
-  #needsSecondCall(recipient: AcceptedRecipient, transaction: Transaction): boolean {
+  #needsSecondCall(recipient: AcceptedRecipient, transport: Transport, transaction: Transaction): boolean {
     const { transports } = this.#generation.vocabulary;
-    const transport = transports.get(recipient.route.transport);
-    if (transport?.phases !== "one") return false;
     return transaction.recipients.some((other) => {
       const its = transports.get(other.route.transport);
       return its?.phases === "one" && callKey(its, other) !== callKey(transport, recipient);
@@ -125,17 +128,12 @@ export class Judging implements Judges {
     );
   }
 
-  #ask<H, R extends readonly unknown[], J>(
-    hook: Hook<H, R>,
-    call: Call<H, R>,
-    done: Done<J>,
-    silence: () => Outcome<J>,
-  ): void {
-    if (hook.taps.length === 0) return done(silence());
+  #ask<C, J>(hook: Hook<C>, call: C, done: Done<J>, silence: (call: C) => Outcome<J>): void {
+    if (hook.taps.length === 0) return done(silence(call));
     hook.callAsync(call, (error, refusal) => {
       // Cannot happen: the guard lets no error through. If it does, nobody is let in by it
       if (error instanceof Error) done({ problem: replies.internal });
-      else done(refusal === undefined ? silence() : { problem: refusal.reply, close: refusal.close });
+      else done(refusal === undefined ? silence(call) : { problem: refusal.reply, close: refusal.close });
     });
   }
 }

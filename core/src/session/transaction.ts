@@ -5,9 +5,6 @@ import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
 /** Takes a recipient in. Plugins hold the transaction itself, so this is not one of its methods. */
 export let accept: (transaction: LiveTransaction, recipient: AcceptedRecipient) => void;
 
-/** No domain holds a blank. */
-const keyOf = ({ address }: AcceptedRecipient): string => `${address.domain} ${address.localPart}`;
-
 /** From MAIL to the end of data, as core holds it: what plugins read and only core writes. */
 export class LiveTransaction implements Transaction {
   readonly id: string;
@@ -15,18 +12,13 @@ export class LiveTransaction implements Transaction {
   readonly parameters: Parameters;
   readonly smtputf8: boolean;
   readonly #recipients: AcceptedRecipient[] = [];
-  /** Keys of them, once there are two. */
-  #known: Set<string> | undefined;
+  /** Their local parts by domain, once there are two. */
+  #known: Map<string, Set<string>> | undefined;
 
   static {
     Object.freeze(this.prototype);
     accept = (transaction, recipient) => {
-      const [first] = transaction.#recipients;
-      if (first !== undefined) {
-        const known = (transaction.#known ??= new Set([keyOf(first)]));
-        const { size } = known;
-        if (known.add(keyOf(recipient)).size === size) return; // the same recipient said twice gets one copy
-      }
+      if (!transaction.#isNew(recipient.address)) return; // the same recipient said twice gets one copy
       transaction.#recipients.push(recipient);
     };
   }
@@ -39,6 +31,14 @@ export class LiveTransaction implements Transaction {
     Object.freeze(this);
   }
 
+  #isNew({ localPart, domain }: Address): boolean {
+    if (this.#recipients.length === 0) return true;
+    const known = (this.#known ??= byDomain(this.#recipients));
+    const localParts = known.get(domain);
+    if (localParts === undefined) known.set(domain, new Set([localPart]));
+    return localParts === undefined || localParts.size < localParts.add(localPart).size;
+  }
+
   get recipients(): readonly AcceptedRecipient[] {
     return [...this.#recipients];
   }
@@ -47,3 +47,6 @@ export class LiveTransaction implements Transaction {
     return this.#recipients.length;
   }
 }
+
+const byDomain = (recipients: readonly AcceptedRecipient[]): Map<string, Set<string>> =>
+  new Map(recipients.map(({ address }) => [address.domain, new Set([address.localPart])]));

@@ -51,3 +51,23 @@ test("a later tap sees the listener's default of a kind that is permitted", asyn
   await transcript({ plugins, default: { local: "sink" } }, dialogue("550 5.7.1 *"));
   expect(seen).toEqual([undefined, undefined, undefined]);
 });
+
+test("a route is what it was when it was named, whatever its maker does with it later", async () => {
+  const seen: (Route | undefined)[] = [];
+  const fickle = definePlugin({
+    name: "fickle",
+    version: "1.0.0",
+    core: "^1.0.0",
+    apply(host) {
+      const route = { transport: "sink", nexthop: "there" };
+      host.hooks.rcpt.tap("route", (recipient) => {
+        recipient.permit("local");
+        recipient.routeTo(route);
+        route.nexthop = "elsewhere";
+      });
+    },
+  })();
+  await transcript({ plugins: [fickle, looker(seen), sink({ everything: false })] }, dialogue("250 *"));
+  expect(seen[0]).toEqual({ transport: "sink", nexthop: "there" });
+  expect(Object.isFrozen(seen[0])).toBe(true);
+});

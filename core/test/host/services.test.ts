@@ -79,7 +79,7 @@ test("a handle that was lent to nobody does nothing", () => {
   subject.shared.permit("local");
   subject.shared.routeTo({ transport: "x" });
   expect(subject.shared.settle(true, true)).toEqual([]);
-  expect({ ...subject.said }).toEqual({ local: false, relay: false });
+  expect(subject).toMatchObject({ local: false, relay: false, route: undefined });
 });
 
 test("what a plugin logs names it", () => {

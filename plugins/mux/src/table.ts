@@ -124,6 +124,7 @@ export class Table {
 }
 
 function lookUp({ form, localParts, every }: Domain, localPart: string): Route | undefined {
+  if (localParts.size === 0) return every;
   const { whole, base } = canonicalLocalPart(localPart, form);
   return localParts.get(whole) ?? localParts.get(base) ?? every;
 }
