@@ -39,7 +39,7 @@ export type { Clock, Log, Resolver } from "./host/services.ts";
 export { systemClock } from "./host/services.ts";
 export { describeEdit, describeRoute, type Edit } from "./host/edit.ts";
 export type { Fault } from "./host/onlookers.ts";
-export type { HookName, LineFault, TapOutcome, TraceEvent } from "./host/trace.ts";
+export type { HookName, LineFault, TapOutcome, TraceEvent, WatchOptions } from "./host/trace.ts";
 export { isEverybody, makeNetworks, networkProblem, type Networks } from "./host/networks.ts";
 export { tlsUpgrade, type TlsOptions } from "./server/upgrade.ts";
 

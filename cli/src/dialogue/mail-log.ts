@@ -61,7 +61,7 @@ function notice(seen: Seen, event: TraceEvent): void {
       seen.recipients.push(`${event.recipient} (${event.transport})`);
       break;
     case "body":
-      seen.octets += event.octets.length;
+      seen.octets += event.count;
       break;
     default:
   }

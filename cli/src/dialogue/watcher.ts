@@ -1,12 +1,12 @@
 import { type MailhostOptions, type Plugin, type TraceEvent, definePlugin } from "@mailhost/core";
 
-/** A plugin of this command's own that sees the dialogue and changes nothing. */
+/** A plugin of this command's own that sees the dialogue but no bodies, and changes nothing. */
 export const watcher = (watch: (event: TraceEvent) => void): Plugin =>
   definePlugin({
     name: watcherName,
     version: "1.0.0",
     core: "*",
-    apply: (host) => host.hooks.trace.tap("watch", watch),
+    apply: (host) => host.hooks.trace.tap({ name: "watch", bodies: false }, watch),
   })();
 
 export const watcherName = "(this command)";

@@ -79,8 +79,8 @@ export async function buildGeneration(
   problems.push(...vocabulary.problems);
   const noted = applied.flatMap(({ facade }) => facade.taps);
   const taps = sealHooks(hooks, noted, problems, blueprint);
-  for (const { facade } of applied)
-    for (const { plugin, watch } of facade.watchers) insertWatcher(hooks, plugin, watch, services.log);
+  const watchers = applied.flatMap(({ facade }) => facade.watchers);
+  for (const { plugin, watch } of watchers) insertWatcher(hooks, plugin, watch, services.log);
   // What a plugin that could not be set up would have provided is not missed as well
   if (complete) problems.push(...checkWhole(blueprint, vocabulary, noted));
   if (problems.length > 0) {
@@ -89,7 +89,18 @@ export async function buildGeneration(
   }
   const plugins = applied.map(manifestOf);
   const health = new Map(applied.map(({ plugin: { name }, facade }) => [name, facade.health]));
-  return new LiveGeneration({ ...blueprint, hooks, vocabulary, services, taps, plugins, health, onlookers, closers });
+  return new LiveGeneration({
+    ...blueprint,
+    hooks,
+    vocabulary,
+    services,
+    taps,
+    plugins,
+    health,
+    onlookers,
+    bodiesTraced: watchers.some(({ bodies }) => bodies),
+    closers,
+  });
 }
 
 function manifestOf({ plugin: { name, definition }, where, facade, provides }: Applied): PlannedPlugin {

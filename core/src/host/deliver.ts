@@ -209,8 +209,21 @@ function watchCommit({ plugin, version, transaction }: Copy, run: Run): (outcome
   const started = performance.now();
   return (outcome) => {
     const milliseconds = performance.now() - started;
-    const what = { type: "tap", hook: "queue", plugin, version, tap: "commit" } as const;
-    run.trace({ ...what, milliseconds, outcome, edits: [], transaction, recipient: undefined });
+    run.took(milliseconds);
+    run.trace({
+      type: "tap",
+      at: run.at,
+      session: run.session,
+      hook: "queue",
+      plugin,
+      version,
+      tap: "commit",
+      milliseconds,
+      outcome,
+      edits: [],
+      transaction,
+      recipient: undefined,
+    });
     return undefined;
   };
 }

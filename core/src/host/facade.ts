@@ -31,10 +31,18 @@ export interface NotedTap {
   }) => void;
 }
 
+/** A tap of `trace`. */
+interface Watcher {
+  readonly plugin: string;
+  /** It looks at bodies. */
+  readonly bodies: boolean;
+  readonly watch: (event: TraceEvent) => void;
+}
+
 /** What a plugin taps. Notes every tap; nothing of tapable is reachable. */
 export class Facade {
   readonly taps: NotedTap[] = [];
-  readonly watchers: { plugin: string; watch: (event: TraceEvent) => void }[] = [];
+  readonly watchers: Watcher[] = [];
   sealed = false;
   readonly health: Health;
   readonly #plugin: Plugin;
@@ -55,9 +63,10 @@ export class Facade {
       data: this.#tappable("data"),
       queue: { for: (transport) => this.#tappable("queue", transport) },
       trace: {
-        tap: (_name, watch) => {
+        tap: (options, watch) => {
           this.#mustBeOpen();
-          this.watchers.push({ plugin: this.#plugin.name, watch });
+          const bodies = typeof options === "string" || options.bodies !== false;
+          this.watchers.push({ plugin: this.#plugin.name, bodies, watch });
         },
       },
     };

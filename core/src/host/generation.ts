@@ -90,6 +90,8 @@ export class LiveGeneration implements Generation {
   /** By the name a plugin stands under. */
   readonly health: ReadonlyMap<string, Health>;
   readonly onlookers: Onlookers;
+  /** Some watcher looks at bodies. */
+  readonly bodiesTraced: boolean;
   readonly longestLine: number;
   /** RFC 5321 §4.2: the greeting says who greets. */
   readonly banner: Reply;
@@ -110,6 +112,7 @@ export class LiveGeneration implements Generation {
     this.plugins = parts.plugins;
     this.health = parts.health;
     this.onlookers = parts.onlookers;
+    this.bodiesTraced = parts.bodiesTraced;
     this.longestLine = parts.vocabulary.longestLine;
     this.banner = Object.freeze({ code: 220, text: `${parts.listener.serverName} ESMTP` });
     this.#closers = parts.closers;
@@ -161,6 +164,7 @@ export interface GenerationParts extends Pick<
   | "plugins"
   | "health"
   | "onlookers"
+  | "bodiesTraced"
 > {
   readonly closers: (() => void | Promise<void>)[];
 }

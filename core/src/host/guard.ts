@@ -1,4 +1,3 @@
-import { formatAddress } from "../protocol/address.ts";
 import type { Edit } from "./edit.ts";
 import { Handle } from "./handle.ts";
 import type { Health } from "./health.ts";
@@ -128,6 +127,7 @@ function judgeOpinion(value: unknown): Verdict {
 }
 
 const silence: Verdict = {};
+const silent: TapOutcome = Object.freeze({ kind: "silent" });
 
 function conclude<H, R extends readonly unknown[]>(
   owner: TapOwner,
@@ -143,8 +143,7 @@ function conclude<H, R extends readonly unknown[]>(
   const edits = lent?.settle(failed === undefined, run.traced) ?? [];
   if (failed === undefined) {
     if (run.traced) {
-      const outcome: TapOutcome =
-        refusal === undefined ? { kind: "silent" } : { kind: "refused", reply: refusal.reply };
+      const outcome: TapOutcome = refusal === undefined ? silent : { kind: "refused", reply: refusal.reply };
       traceTap(owner, call, started, outcome, edits);
     }
     return refusal;
@@ -204,8 +203,12 @@ function traceTap<H, R extends readonly unknown[]>(
   edits: readonly Edit[],
 ): void {
   const milliseconds = performance.now() - started;
-  call.run.trace({
+  const { run } = call;
+  run.took(milliseconds);
+  run.trace({
     type: "tap",
+    at: run.at,
+    session: run.session,
     hook,
     plugin,
     version,
@@ -214,7 +217,7 @@ function traceTap<H, R extends readonly unknown[]>(
     outcome,
     edits,
     transaction: call.transaction,
-    recipient: call.recipient === undefined ? undefined : formatAddress(call.recipient),
+    recipient: call.recipient === undefined ? undefined : run.spell(call.recipient),
   });
 }
 

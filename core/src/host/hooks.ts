@@ -7,7 +7,7 @@ import type { Opinion, Refusal } from "./opinion.ts";
 import type { Recipient } from "./recipient.ts";
 import type { Call } from "./run.ts";
 import type { OnFailure, TapCallback } from "./guard.ts";
-import type { TraceEvent } from "./trace.ts";
+import type { TraceEvent, WatchOptions } from "./trace.ts";
 
 type JudgeHook<H, R extends readonly unknown[]> = AsyncSeriesBailHook<[Call<H, R>], Refusal>;
 
@@ -74,5 +74,5 @@ export interface PluginHooks {
   readonly rcpt: Tappable<[recipient: Recipient, transaction: Transaction, session: Session]>;
   readonly data: Tappable<[message: MessageView, transaction: Transaction, session: Session]>;
   readonly queue: { for(transport: string): Tappable<[delivery: Delivery, session: Session]> };
-  readonly trace: { tap(name: string, watch: (event: TraceEvent) => void): void };
+  readonly trace: { tap(options: string | WatchOptions, watch: (event: TraceEvent) => void): void };
 }

@@ -71,6 +71,11 @@ export class RecipientCase implements Said, Lender<RecipientHandle> {
   }
 }
 
+const permitted = {
+  local: Object.freeze({ kind: "permit", as: "local" }),
+  relay: Object.freeze({ kind: "permit", as: "relay" }),
+} as const satisfies Record<TransportKind, Edit>;
+
 /** What a tap holds of a recipient. */
 export class RecipientHandle extends Handle implements Recipient {
   readonly #case: RecipientCase;
@@ -117,12 +122,13 @@ export class RecipientHandle extends Handle implements Recipient {
   protected edits(): readonly Edit[] {
     if (this.#said === undefined) return [];
     const { local, relay, route, otherRoute } = this.#said;
-    const routes = [route, otherRoute].filter((one) => one !== undefined);
-    return [
-      ...(local ? [{ kind: "permit", as: "local" } as const] : []),
-      ...(relay ? [{ kind: "permit", as: "relay" } as const] : []),
-      ...routes.map(({ transport, nexthop }): Edit => ({ kind: "route", transport, nexthop })),
-    ];
+    const edits: Edit[] = [];
+    if (local) edits.push(permitted.local);
+    if (relay) edits.push(permitted.relay);
+    if (route !== undefined) edits.push({ kind: "route", transport: route.transport, nexthop: route.nexthop });
+    if (otherRoute !== undefined)
+      edits.push({ kind: "route", transport: otherRoute.transport, nexthop: otherRoute.nexthop });
+    return edits;
   }
 
   protected keep(): void {

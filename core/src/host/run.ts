@@ -2,7 +2,7 @@ import type { Address } from "../protocol/address.ts";
 import type { Session } from "../protocol/session.ts";
 import type { Lender } from "./handle.ts";
 import type { Clock, Log } from "./services.ts";
-import type { TraceFacts } from "./trace.ts";
+import type { TraceEvent } from "./trace.ts";
 
 /** What the guard needs to know of the connection a tap works for. */
 export interface Run {
@@ -11,7 +11,14 @@ export interface Run {
   readonly log: Log;
   /** Whether anybody watches. */
   readonly traced: boolean;
-  trace(facts: TraceFacts): void;
+  /** Host-clock time for what is traced. */
+  readonly at: number;
+  /** Something took so long: events that come next have times of their own. */
+  took(milliseconds: number): void;
+  /** The address as watchers see it. */
+  spell(address: Address): string;
+  /** Tells all who watch. An event is made whole where it happens: one object, and none when nobody watches. */
+  trace(event: TraceEvent): void;
   /** Aborted when the client is seen to be gone, or the server shuts down. Undone by the result. */
   watch(controller: AbortController): () => void;
 }

@@ -24,7 +24,15 @@ export type TraceEvent = { readonly at: number; readonly session: Session } & (
   | { readonly type: "client"; readonly line: string; readonly secret: boolean; readonly fault?: LineFault | undefined }
   | { readonly type: "server"; readonly line: string; readonly secret: boolean }
   /** Octets of a body as the client sent them, dots and end included. `header` while they belong to the header section. */
-  | { readonly type: "body"; readonly octets: Uint8Array; readonly header: boolean; readonly transaction: string }
+  | {
+      readonly type: "body";
+      /** How many there were. */
+      readonly count: number;
+      /** A copy of them; empty when no watcher wants bodies. */
+      readonly octets: Uint8Array;
+      readonly header: boolean;
+      readonly transaction: string;
+    }
   | { readonly type: "secured"; readonly protocol: string; readonly cipher: string }
   /** A tap has settled. The commit of what a transport staged is told the same way: hook `queue`, tap `commit`. */
   | {
@@ -51,7 +59,10 @@ export type TraceEvent = { readonly at: number; readonly session: Session } & (
   | { readonly type: "delivered"; readonly transaction: string; readonly reply: Reply }
 );
 
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-/** A trace event before the session and the time are filled in. */
-export type TraceFacts = DistributiveOmit<TraceEvent, "at" | "session">;
+/** Who watches, and what need not be made for it. */
+export interface WatchOptions {
+  /** For logs. */
+  readonly name: string;
+  /** False for a watcher that only counts the octets of bodies: they are copied for those who look at them. */
+  readonly bodies?: boolean;
+}

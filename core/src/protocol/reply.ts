@@ -69,6 +69,20 @@ export function replyLines(reply: Reply): string[] {
   });
 }
 
+const isSettled = (reply: Reply): boolean =>
+  Object.isFrozen(reply) && (typeof reply.text === "string" || Object.isFrozen(reply.text));
+
+const traced = new WeakMap<Reply, readonly string[]>();
+
+/** The lines for those who watch, who see most replies again and again: of one that can no longer change they are made once. */
+export function tracedLines(reply: Reply): readonly string[] {
+  const known = traced.get(reply);
+  if (known !== undefined) return known;
+  const lines = replyLines(reply);
+  if (isSettled(reply)) traced.set(reply, lines);
+  return lines;
+}
+
 const encoded = new WeakMap<Reply, Uint8Array>();
 
 /** The octets of a reply. One that can no longer change is encoded once; throws on what `replyProblem` names. */
@@ -78,7 +92,6 @@ export function encodeReply(reply: Reply): Uint8Array {
   const problem = replyProblem(reply);
   if (problem !== undefined) throw new TypeError(`not a reply: ${problem}`);
   const octets = encodeAscii(`${replyLines(reply).join("\r\n")}\r\n`);
-  if (Object.isFrozen(reply) && (typeof reply.text === "string" || Object.isFrozen(reply.text)))
-    encoded.set(reply, octets);
+  if (isSettled(reply)) encoded.set(reply, octets);
   return octets;
 }

@@ -8,7 +8,7 @@ import type { LineRead } from "../protocol/lines.ts";
 import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
 import { asciiUpper, isBlankAt, withoutTrailingBlanks } from "../protocol/octets.ts";
 import { replies } from "../protocol/replies.ts";
-import { type Reply, replyLines } from "../protocol/reply.ts";
+import { type Reply, tracedLines } from "../protocol/reply.ts";
 import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
 import { BodyIntake } from "./body.ts";
 import { note } from "./connection.ts";
@@ -16,7 +16,7 @@ import { LiveContext } from "./context.ts";
 import { badLine, connectionRefusal, isFault } from "./faults.ts";
 import { Judging } from "./judging.ts";
 import type { LiveRun } from "./live-run.ts";
-import { LineMask } from "./masking.ts";
+import { LineMask, type SeenLine } from "./masking.ts";
 import { type Answer, receiveMessage } from "./reception.ts";
 import { type Reading, closed, commands, nothing } from "./reading.ts";
 import { Tally } from "./tally.ts";
@@ -97,7 +97,10 @@ export class Conversation {
     this.#run.session = this.#run.session.secured(tls);
     this.#state = { phase: "new" };
     this.#mask.forget();
-    if (tls !== undefined) this.#run.trace({ type: "secured", protocol: tls.protocol, cipher: tls.cipher });
+    if (tls !== undefined && this.#run.traced) {
+      const { at, session } = this.#run;
+      this.#run.trace({ type: "secured", at, session, protocol: tls.protocol, cipher: tls.cipher });
+    }
     if (this.greeted) this.reading = commands;
     else this.open();
   }
@@ -112,7 +115,7 @@ export class Conversation {
     while (end < line.length && !isBlankAt(line, end)) end += 1;
     const word = line.slice(0, end);
     const spoken = this.#generation.vocabulary.spoken(word);
-    if (this.#run.traced) this.#run.trace({ type: "client", ...this.#mask.command(read.text, spoken !== undefined) });
+    if (this.#run.traced) this.#hear(this.#mask.command(read.text, spoken?.verb));
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
     if (spoken === undefined) {
@@ -126,9 +129,14 @@ export class Conversation {
     this.#perform(spoken.command, line.slice(end));
   }
 
+  /** Tells those who watch of a line. */
+  #hear({ line, secret, fault }: SeenLine): void {
+    this.#run.trace({ type: "client", at: this.#run.at, session: this.#run.session, line, secret, fault });
+  }
+
   /** A line that is no command. */
   #broken(fault: LineFault): void {
-    if (this.#run.traced) this.#run.trace({ type: "client", ...this.#mask.broken(fault) });
+    if (this.#run.traced) this.#hear(this.#mask.broken(fault));
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
     this.#fault(badLine(fault));
@@ -161,7 +169,7 @@ export class Conversation {
     this.reading = commands;
     const fault = typeof read === "string" ? read : undefined;
     const line = typeof read === "string" ? undefined : read.text;
-    if (this.#run.traced) this.#run.trace({ type: "client", ...this.#mask.answer(line, fault) });
+    if (this.#run.traced) this.#hear(this.#mask.answer(line, fault));
     if (fault !== undefined) return this.#fault(fault === "tooLong" ? step.tooLong : badLine(fault));
     if (line !== undefined) this.#take(step.resume(line));
   }
@@ -313,8 +321,10 @@ export class Conversation {
   }
 
   #say(reply: Reply): void {
-    if (this.#run.traced)
-      for (const line of replyLines(reply)) this.#run.trace({ type: "server", line, secret: false });
+    const { session, traced } = this.#run;
+    if (traced)
+      for (const line of tracedLines(reply))
+        this.#run.trace({ type: "server", at: this.#run.at, session, line, secret: false });
     this.#floor.send(reply);
   }
 

@@ -19,6 +19,9 @@ import type { Engine, Wire } from "./wire.ts";
 /** Octets held while the client waits for us: a disconnect behind them is noticed, no more is read (P10). */
 const lookAheadOctets = 64 * 1024;
 
+/** What is shown of a body to those who only count. */
+const unseen = new Uint8Array(0);
+
 /** First octet of a TLS handshake: somebody took this port for one with implicit TLS. */
 const tlsHandshakeRecord = 0x16;
 
@@ -83,7 +86,7 @@ export class SessionEngine implements Engine {
   // -- what happens on the wire ------------------------------------------------------------------
 
   start(): void {
-    this.#run.trace({ type: "open" });
+    if (this.#run.traced) this.#run.trace({ type: "open", at: this.#run.at, session: this.session });
     const first = this.#generation.vocabulary.preamble;
     if (first?.kind === "upgrade") return this.#conversation.secure(first.upgrade);
     if (first?.kind === "read") this.#conversation.reading = preamble;
@@ -129,9 +132,11 @@ export class SessionEngine implements Engine {
     this.#conversation.reading = closed;
     this.#input.clear();
     this.#deadline.stop();
-    this.#run.trace({ type: "close", reason, delivering: this.#conversation.delivering });
+    const { delivering } = this.#conversation;
+    if (this.#run.traced)
+      this.#run.trace({ type: "close", at: this.#run.at, session: this.session, reason, delivering });
     // A message that has arrived whole goes its way: clients close without waiting for the 250
-    if (!this.#conversation.delivering) this.#run.abort(reason);
+    if (!delivering) this.#run.abort(reason);
     this.#finish();
   }
 
@@ -159,6 +164,7 @@ export class SessionEngine implements Engine {
   #go(): void {
     if (this.#running) return;
     this.#running = true;
+    this.#run.turn(true);
     try {
       while (this.#mayRead() && this.#readOne());
       if (this.#draining && this.#idle && !this.#resting) this.#conversation.close(replies.shuttingDown);
@@ -170,6 +176,7 @@ export class SessionEngine implements Engine {
       this.#conversation.close(replies.internal);
     } finally {
       this.#running = false;
+      this.#run.turn(false);
     }
     this.#holdBack();
     this.#finish();
@@ -203,7 +210,8 @@ export class SessionEngine implements Engine {
     if (reading.what === "body") return this.#readBody(reading.intake);
     if (reading.what === "preamble") return this.#readPreamble();
     if (this.#firstOctet && this.#input.peek()[0] === tlsHandshakeRecord) {
-      this.#run.trace({ type: "client", line: "", secret: false, fault: "otherProtocol" });
+      const { at, session, traced } = this.#run;
+      if (traced) this.#run.trace({ type: "client", at, session, line: "", secret: false, fault: "otherProtocol" });
       this.#generation.onlookers.faulted(this.session, "syntax");
       this.#conversation.close(replies.otherProtocol);
       return false;
@@ -224,14 +232,19 @@ export class SessionEngine implements Engine {
     const end = intake.read(octets);
     const used = end < 0 ? octets.length : end;
     const { id: transaction } = intake.transaction;
-    if (this.#run.traced)
-      this.#run.trace({ type: "body", octets: new Uint8Array(octets.subarray(0, used)), header, transaction });
+    if (this.#run.traced) this.#traceBody(octets.subarray(0, used), header, transaction);
     this.#input.consume(used);
     this.#turn.body(used);
     if (this.#turn.over) this.#rest();
     if (end >= 0) this.#conversation.bodyEnded(intake);
     else if (intake.receiver.full) void this.#waitForSpool(intake);
     return true;
+  }
+
+  #traceBody(read: Uint8Array, header: boolean, transaction: string): void {
+    const { at, session, bodiesTraced } = this.#run;
+    const octets = bodiesTraced ? new Uint8Array(read) : unseen; // what was read is only lent
+    this.#run.trace({ type: "body", at, session, count: read.length, octets, header, transaction });
   }
 
   async #waitForSpool(intake: BodyIntake): Promise<void> {

@@ -9,7 +9,6 @@ import type { Call, Run } from "../host/run.ts";
 import type { Message } from "../message/message.ts";
 import { type Soon, calledBack, soon } from "../message/soon.ts";
 import { receivedField } from "../message/received.ts";
-import { formatAddress } from "../protocol/address.ts";
 import type { Done, Judges, Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
@@ -96,7 +95,9 @@ export class Judging implements Judges {
 
   #traceRoute({ address, route }: AcceptedRecipient, { id: transaction }: Transaction): void {
     const { transport, nexthop } = route;
-    this.#run.trace({ type: "route", recipient: formatAddress(address), transport, nexthop, transaction });
+    const { at, session } = this.#run;
+    const recipient = this.#run.spell(address);
+    this.#run.trace({ type: "route", at, session, recipient, transport, nexthop, transaction });
   }
 
   /** A transaction holds at most one call of a one-phase transport. */

@@ -31,16 +31,16 @@ export class LineMask {
     this.#mechanisms = mechanisms;
   }
 
-  /** A line where a command was due. */
-  command(line: string, understood: boolean): SeenLine {
-    if (this.#careful && !understood) return hidden("");
+  /** A line where a command was due, and the verb it was understood as. */
+  command(line: string, verb: string | undefined): SeenLine {
+    if (verb !== undefined && verb !== "AUTH") return { line, secret: false };
+    if (this.#careful && verb === undefined) return hidden("");
     const matched = auth.exec(line);
     if (matched === null) {
-      const login = understood ? null : foreignLogin.exec(line);
+      const login = foreignLogin.exec(line);
       return login === null ? { line, secret: false } : hidden(login[1]);
     }
     const [, word = "", rest = ""] = matched;
-    if (understood && !/^auth(?:\s|$)/i.test(line)) return { line, secret: false }; // a plugin's verb
     this.#careful = true;
     if (rest.trim() === "") return { line, secret: false };
     const [, shown = "", mechanism = "", response = ""] = mechanismFirst.exec(rest) ?? [];

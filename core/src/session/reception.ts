@@ -28,7 +28,9 @@ export function receiveMessage({ receiver, transaction }: BodyIntake, judging: J
     failed,
   );
   return soon(received, (answer) => {
-    if (run.traced) run.trace({ type: "delivered", transaction: transaction.id, reply: answer.reply });
+    const { session, traced } = run;
+    const { reply } = answer;
+    if (traced) run.trace({ type: "delivered", at: run.at, session, transaction: transaction.id, reply });
     return answer;
   });
 }

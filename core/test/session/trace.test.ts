@@ -1,4 +1,4 @@
-import { type TraceEvent, describeEdit, disconnect, reject } from "@mailhost/core";
+import { type Clock, type Plugin, type TraceEvent, describeEdit, disconnect, reject } from "@mailhost/core";
 import { TestClock, sink } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
 import { base64, upgrading, words } from "../support/auth.ts";
@@ -125,6 +125,46 @@ describe("a watcher", () => {
     expect(await hear(3)).toHaveLength(3);
     expect(count).toBeGreaterThan(4);
     expect(log.lines).toEqual(["error: plugin bad failed in trace"]);
+  });
+
+  test("that wants no bodies is told how long they are; copies are for those who look", async () => {
+    const shown = async (...others: readonly Plugin[]): Promise<string[]> => {
+      const told: string[] = [];
+      const counting = plugin("counting", ({ hooks }) =>
+        hooks.trace.tap({ name: "counting", bodies: false }, (event) => {
+          if (event.type === "body") told.push(`${event.count} octets, ${event.octets.length} shown`);
+        }),
+      );
+      const { say, hear } = await open({ plugins: [sink(), counting, ...others] });
+      say(...opened, "RCPT TO:<joe@example.com>", "DATA", "Subject: x", "", "text", ".");
+      await hear(6);
+      return told;
+    };
+    expect(await shown()).toEqual(["23 octets, 0 shown"]);
+    expect(await shown(watcher().watching)).toEqual(["23 octets, 23 shown"]);
+  });
+
+  test("sees the time stand still while the engine has its turn, but for taps that take long", async () => {
+    const { events, watching } = watcher();
+    let now = 0;
+    const clock: Clock = { now: () => (now += 1), after: () => () => {} };
+    const slow = plugin("slow", ({ hooks }) =>
+      hooks.rcpt.tap("slow", ({ address }) => {
+        const until = performance.now() + (address.localPart === "slow" ? 2 : 0);
+        while (performance.now() < until);
+      }),
+    );
+    const { say, hear } = await open({ plugins: [sink(), slow, watching], clock });
+    const turns = async (...said: string[]): Promise<number[]> => {
+      events.length = 0;
+      say(...said);
+      await hear(said.length);
+      return [...new Set(events.map(({ at }) => at))];
+    };
+    await turns("HELO client.test");
+    expect(await turns("MAIL FROM:<>", "RCPT TO:<joe@example.com>", "RCPT TO:<jack@example.com>")).toHaveLength(1);
+    const [before = NaN, after = NaN] = await turns("RSET", "MAIL FROM:<>", "RCPT TO:<slow@example.com>");
+    expect(after).toBeGreaterThan(before);
   });
 
   test("who is not there costs nothing: no event is made", async () => {

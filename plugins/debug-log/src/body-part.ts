@@ -7,10 +7,12 @@ const pieceOctets = 16 * 1024;
 /** Chunks held apart; many small ones would take far more memory than their octets. */
 const mostChunks = 64;
 
+const nothing = Buffer.alloc(0);
+
 /** A piece of a body: how many octets, and those that may be seen. */
 export interface Piece {
   readonly octets: number;
-  readonly base64?: string;
+  readonly shown: Buffer;
 }
 
 /** Collects a body that arrives in cuts, and hands it on in pieces that end with a line where they can. */
@@ -27,10 +29,10 @@ export class BodyPart {
     this.#shown = shown;
   }
 
-  /** Takes octets in; gives a piece when enough have come together. */
-  push(octets: Uint8Array): Piece | undefined {
+  /** Takes octets in, so many where they are not to be seen; gives a piece when enough have come together. */
+  push(octets: Uint8Array, count = octets.length): Piece | undefined {
     if (this.#shown === "off" || (this.#shown === "headers" && this.#header.ended)) {
-      this.#hidden += octets.length;
+      this.#hidden += count;
       return undefined;
     }
     this.#chunks.push(octets);
@@ -49,7 +51,7 @@ export class BodyPart {
 
   /** What is left when the body is over. */
   end(): Piece | undefined {
-    const held = Buffer.concat(this.#chunks);
+    const held = this.#chunks.length === 0 ? nothing : Buffer.concat(this.#chunks);
     this.#chunks = [];
     this.#held = 0;
     return held.length + this.#hidden === 0 ? undefined : this.#piece(held);
@@ -59,7 +61,7 @@ export class BodyPart {
     const seen = this.#shown === "all" ? octets.length : this.#header.take(octets);
     const all = octets.length + this.#hidden;
     this.#hidden = 0;
-    return seen === 0 ? { octets: all } : { octets: all, base64: octets.toString("base64", 0, seen) };
+    return { octets: all, shown: octets.subarray(0, seen) };
   }
 }
 

@@ -1,5 +1,5 @@
-import { type Networks, type Session, canonicalDomain, canonicalLiteral, parseAddress } from "@mailhost/core";
-import { type DumpRecord, makeRecord } from "./records.ts";
+import { type Networks, canonicalDomain, canonicalLiteral, parseAddress } from "@mailhost/core";
+import type { DroppedSeen, Seen } from "./seen.ts";
 
 /** Which sessions are shown: all that are given must hold. */
 export interface Criteria {
@@ -19,8 +19,8 @@ export class Room {
 }
 
 /**
- * Lets a session's records through once all criteria hold, from its first record on. Until then they are held;
- * when the room is full the oldest go (but the first, which says who the client is), and a record counts them.
+ * Lets through what was seen of a session once all criteria hold, from its beginning on. Until then it is held;
+ * when the room is full the oldest go (but the first, which says who the client is), and are counted.
  */
 export class Gate {
   readonly #criteria: Criteria;
@@ -30,7 +30,7 @@ export class Gate {
   #addressSeen: boolean;
   #identitySeen: boolean;
   #clientSeen: boolean;
-  #held: DumpRecord[] = [];
+  #held: Seen[] = [];
   #octets = 0;
   #dropped = 0;
 
@@ -43,16 +43,22 @@ export class Gate {
     this.#open = this.#clientSeen && this.#identitySeen && this.#addressSeen;
   }
 
+  /** Nothing is held back any more. */
+  get open(): boolean {
+    return this.#open;
+  }
+
   /** What may be shown now. */
-  admit(record: DumpRecord, session: Session): readonly DumpRecord[] {
-    if (this.#open) return [record];
+  admit(seen: Exclude<Seen, DroppedSeen>): readonly Seen[] {
+    if (this.#open) return [seen];
     if (this.#closed) return [];
+    const { session } = seen;
     const { client, identity, address } = this.#criteria;
     this.#clientSeen ||= client?.has(session.client.address) === true;
     this.#identitySeen ||= session.identity !== undefined && identity?.has(session.identity.name) === true;
-    this.#addressSeen ||= address !== undefined && record.type === "client" && saysAddress(record.line, address);
+    this.#addressSeen ||= address !== undefined && seen.type === "client" && saysAddress(seen.line, address);
     this.#open = this.#clientSeen && this.#identitySeen && this.#addressSeen;
-    this.#hold(record);
+    this.#hold(seen);
     return this.#open ? this.#release() : [];
   }
 
@@ -62,9 +68,9 @@ export class Gate {
     this.#release();
   }
 
-  #hold(record: DumpRecord): void {
-    const octets = sizeOf(record);
-    this.#held.push(record);
+  #hold(seen: Seen): void {
+    const octets = sizeOf(seen);
+    this.#held.push(seen);
     this.#octets += octets;
     this.#room.held += octets;
     while (this.#octets > this.#room.most.session || this.#room.held > this.#room.most.all) {
@@ -76,22 +82,22 @@ export class Gate {
     }
   }
 
-  #release(): readonly DumpRecord[] {
+  #release(): readonly Seen[] {
     const [first, ...others] = this.#held;
     this.#room.held -= this.#octets;
     this.#octets = 0;
     this.#held = [];
     if (first === undefined || this.#dropped === 0) return first === undefined ? [] : [first, ...others];
     const { at, session } = first;
-    return [first, makeRecord(Date.parse(at), session, { type: "dropped", records: this.#dropped }), ...others];
+    return [first, { type: "dropped", at, session, records: this.#dropped }, ...others];
   }
 }
 
-/** About what a record takes in memory. */
-const sizeOf = (record: DumpRecord): number =>
+/** About what it takes in memory. */
+const sizeOf = (seen: Seen): number =>
   300 +
-  (record.type === "body" ? (record.base64?.length ?? 0) : "line" in record ? record.line.length : 0) +
-  (record.type === "tap" ? record.edits.join("").length : 0);
+  (seen.type === "piece" ? seen.shown.length : "line" in seen ? seen.line.length : 0) +
+  (seen.type === "tap" ? 100 * seen.edits.length : 0);
 
 const path = /^\s*(?:mail\s+from|rcpt\s+to)\s*:\s*(?:<((?:"(?:\\.|[^"\\])*"|[^>"])*)>|(\S*))/i;
 

@@ -12,8 +12,9 @@ import * as v from "valibot";
 import type { Criteria } from "./filter.ts";
 import { addressProblem, addressTest } from "./filter.ts";
 import { type Outlet, type OutletOptions, fileOutlet, streamOutlet } from "./outlet.ts";
-import { type DumpRecord, formatRecord, makeRecord } from "./records.ts";
-import { formatText, wantsColour } from "./text.ts";
+import { recordLine } from "./records.ts";
+import type { Seen } from "./seen.ts";
+import { TextForm, wantsColour } from "./text.ts";
 import { Watcher } from "./watch.ts";
 
 export { type ClientStep, type Dialogue, octetsOf, readDialogue, readRecord } from "./dialogue.ts";
@@ -66,19 +67,18 @@ export const debugLog = definePlugin<DebugLogOptions>({
   options: { schema, keys: Object.keys(schema.entries) },
   async apply(host, { text = true, ndjson, body = "off", ...filters }) {
     if (typeof text === "string" && text === ndjson) throw sameFile(text);
-    const writers: ((record: DumpRecord) => void)[] = [];
+    const writers: ((seen: Seen) => void)[] = [];
     if (text !== false) {
       const target = text === true || text === "stderr" ? process.stderr : text === "stdout" ? process.stdout : text;
-      const colour = typeof target !== "string" && wantsColour(target);
-      const format = (record: DumpRecord): string => formatText(record, colour);
-      writers.push(await writer(host, "text", target, format));
+      const form = new TextForm(typeof target !== "string" && wantsColour(target));
+      writers.push(await writer(host, "text", target, (seen) => form.format(seen)));
     }
-    if (ndjson !== undefined) writers.push(await writer(host, "ndjson", ndjson, formatRecord));
+    if (ndjson !== undefined) writers.push(await writer(host, "ndjson", ndjson, recordLine));
     if (writers.length === 0) return;
-    const watcher = new Watcher(criteriaOf(filters), body, (record) => {
-      for (const write of writers) write(record);
+    const watcher = new Watcher(criteriaOf(filters), body, (seen) => {
+      for (const write of writers) write(seen);
     });
-    host.hooks.trace.tap("debug-log", (event) => watcher.see(event));
+    host.hooks.trace.tap({ name: "debug-log", bodies: body !== "off" }, (event) => watcher.see(event));
   },
 });
 export default debugLog;
@@ -94,7 +94,7 @@ const sameFile = (at: string): ConfigurationError =>
   ]);
 
 type Option = "text" | "ndjson";
-type Format = (record: DumpRecord) => string;
+type Format = (seen: Seen) => string;
 
 /** One outlet for all listeners and generations: a reload opens files anew, since they may have been rotated. */
 async function writer(
@@ -102,10 +102,10 @@ async function writer(
   option: Option,
   target: string | Writable,
   format: Format,
-): Promise<(record: DumpRecord) => void> {
+): Promise<(seen: Seen) => void> {
   const where = typeof target === "string" ? target : "a stream";
   const options: OutletOptions = {
-    missing: (records) => format(makeRecord(host.clock.now(), "", { type: "dropped", records })),
+    missing: (records) => format({ type: "dropped", at: host.clock.now(), session: { id: "" }, records }),
     failed: (err) => host.log.error({ err }, `debug-log cannot write ${option} to ${where}`),
   };
   try {
@@ -116,8 +116,8 @@ async function writer(
     };
     const outlet = await host.shared(`${option} ${keyOf(target)}`, open, (one) => one.close());
     if (!fresh) await outlet.reopen();
-    return (record) => {
-      const line = format(record);
+    return (seen) => {
+      const line = format(seen);
       if (line !== "") outlet.write(line);
     };
   } catch (error) {

@@ -1,4 +1,5 @@
-import type { Client, HookName, LineFault, TapOutcome } from "@mailhost/core";
+import { type Client, type HookName, type LineFault, type TapOutcome, describeEdit, replyLines } from "@mailhost/core";
+import type { Seen } from "./seen.ts";
 
 /** The form of the records; another number means another form. */
 export const recordVersion = 1;
@@ -115,17 +116,51 @@ export type DumpRecord =
   | CloseRecord
   | DroppedRecord;
 
-type Facts<R> = R extends DumpRecord ? Omit<R, keyof Common> : never;
+/** What was seen, as a record. */
+export function recordOf(seen: Seen): DumpRecord {
+  const common: Common = { v: recordVersion, at: new Date(seen.at).toISOString(), session: seen.session.id };
+  const { type } = seen;
+  switch (type) {
+    case "open": {
+      const { listener, serverName, mode, client, local } = seen.session;
+      return { ...common, type, listener, server: serverName, mode, client, local };
+    }
+    case "client": {
+      const { line, secret, fault } = seen;
+      return { ...common, type, line, ...(secret ? { secret } : {}), ...(fault === undefined ? {} : { fault }) };
+    }
+    case "server":
+      return { ...common, type, line: seen.line };
+    case "piece": {
+      const { transaction, octets, shown } = seen;
+      const base64 = shown.length === 0 ? {} : { base64: shown.toString("base64") };
+      return { ...common, type: "body", transaction, octets, ...base64 };
+    }
+    case "secured":
+      return { ...common, type, protocol: seen.protocol, cipher: seen.cipher };
+    case "assumed":
+      return { ...common, type, client: seen.session.client };
+    case "tap":
+      return tapRecord(common, seen);
+    case "route": {
+      const { transaction, recipient, transport, nexthop } = seen;
+      return { ...common, type, transaction, recipient, transport, ...(nexthop === undefined ? {} : { nexthop }) };
+    }
+    case "delivered":
+      return { ...common, type, transaction: seen.transaction, reply: replyLines(seen.reply) };
+    case "close":
+      return { ...common, type, reason: seen.reason };
+    case "dropped":
+      return { ...common, type, records: seen.records };
+  }
+}
 
-/** A record before version, session and time are filled in. */
-export type RecordFacts = Facts<DumpRecord>;
-
-export const makeRecord = (at: number, session: string, facts: RecordFacts): DumpRecord => ({
-  v: recordVersion,
-  at: new Date(at).toISOString(),
-  session,
-  ...facts,
-});
+function tapRecord(common: Common, seen: Extract<Seen, { type: "tap" }>): TapRecord {
+  const { type, hook, plugin, version, tap, milliseconds, outcome, transaction } = seen;
+  const edits = seen.edits.map(describeEdit);
+  const facts = { ...common, type, hook, plugin, version, tap, milliseconds, outcome, edits };
+  return transaction === undefined ? facts : { ...facts, transaction };
+}
 
 /** JSON leaves these as they are, and a terminal obeys some of them: DEL, C1 controls, format characters. */
 const unsafe = /[\u007f-\u009f\u2028\u2029]|\p{Cf}/gu;
@@ -133,5 +168,5 @@ const unsafe = /[\u007f-\u009f\u2028\u2029]|\p{Cf}/gu;
 const escapeUnits = (text: string): string =>
   text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** A record as one line of NDJSON. */
-export const formatRecord = (record: DumpRecord): string => `${JSON.stringify(record).replace(unsafe, escapeUnits)}\n`;
+/** What was seen, as one line of NDJSON. */
+export const recordLine = (seen: Seen): string => `${JSON.stringify(recordOf(seen)).replace(unsafe, escapeUnits)}\n`;

@@ -1,7 +1,6 @@
 import { styleText } from "node:util";
-import type { LineFault } from "@mailhost/core";
-import { printable } from "@mailhost/core";
-import type { BodyRecord, DumpRecord, TapRecord } from "./records.ts";
+import { type LineFault, type TapOutcome, describeEdit, printable, replyLines } from "@mailhost/core";
+import type { PieceSeen, Seen } from "./seen.ts";
 
 const faults: Record<LineFault, string> = {
   tooLong: "(a line that was too long)",
@@ -10,73 +9,120 @@ const faults: Record<LineFault, string> = {
   otherProtocol: "(a TLS handshake)",
 };
 
-/** A record as people read it: whole lines, or nothing. */
-export function formatText(record: DumpRecord, colour: boolean): string {
-  const paint: Paint = colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
-  const head = paint("gray", `${record.at.slice(11, 23)} ${record.session.slice(-6).padEnd(6)}`);
-  return linesOf(record)
-    .map(({ style, text }) => `${head} ${paint(style, printable(text))}\n`)
-    .join("");
-}
-
 type Style = "cyan" | "green" | "yellow" | "red" | "gray" | "magenta";
-type Paint = (style: Style, text: string) => string;
 
-interface Line {
-  readonly style: Style;
-  readonly text: string;
+/** What was seen as people read it: whole lines, or nothing. */
+export class TextForm {
+  readonly #colour: boolean;
+  #at = NaN;
+  #time = "";
+  #session = "";
+  #head = "";
+
+  constructor(colour: boolean) {
+    this.#colour = colour;
+  }
+
+  format(seen: Seen): string {
+    this.#begin(seen);
+    switch (seen.type) {
+      case "client":
+        return this.#line("cyan", `C: ${seen.fault === undefined ? printable(seen.line) : faults[seen.fault]}`);
+      case "server":
+        return this.#line(replyStyle(seen.line), `S: ${printable(seen.line)}`);
+      case "piece":
+        return this.#piece(seen);
+      case "tap":
+        return this.#tap(seen);
+      case "dropped":
+        return this.#note(`${seen.records} entries are missing here: there was no room for them`, "magenta");
+      default:
+        return this.#note(wordsOf(seen));
+    }
+  }
+
+  /** Every line begins with the time and the end of the session's id: mostly those of the line before. */
+  #begin({ at, session: { id } }: Seen): void {
+    if (at === this.#at && id === this.#session) return;
+    if (at !== this.#at) this.#time = new Date(at).toISOString().slice(11, 23);
+    this.#at = at;
+    this.#session = id;
+    this.#head = `${this.#paint("gray", `${this.#time} ${id.slice(-6).padEnd(6)}`)} `;
+  }
+
+  #paint(style: Style, text: string): string {
+    return this.#colour ? styleText(style, text, { validateStream: false }) : text;
+  }
+
+  /** A line of text that is printable. */
+  #line(style: Style, text: string): string {
+    return `${this.#head}${this.#paint(style, text)}\n`;
+  }
+
+  #note(text: string, style: Style = "gray"): string {
+    return this.#line(style, `-- ${printable(text)}`);
+  }
+
+  #piece({ octets, shown }: PieceSeen): string {
+    let text = "";
+    for (let at = 0; at < shown.length;) {
+      const end = shown.indexOf(0x0a, at) + 1 || shown.length;
+      text += this.#line("cyan", `C: ${printable(readable(shown.subarray(at, end)))}`);
+      at = end;
+    }
+    const hidden = octets - shown.length;
+    return hidden > 0 ? text + this.#line("cyan", `C: (${hidden} octets)`) : text;
+  }
+
+  /** What a tap did: only what changed something. */
+  #tap({ plugin, version, hook, milliseconds, outcome, edits }: TapSeen): string {
+    if (outcome.kind === "silent" && edits.length === 0) return "";
+    const when = `(${hook}, ${milliseconds < 0.05 ? "0.0" : milliseconds.toFixed(1)} ms)`;
+    const did = outcome.kind === "silent" ? `: ${edits.map(describeEdit).join(", ")}` : ` ${cameTo(outcome)}`;
+    return this.#note(`${plugin} ${version}${did} ${when}`, outcome.kind === "silent" ? "gray" : "magenta");
+  }
 }
 
-const note = (text: string, style: Style = "gray"): Line[] => [{ style, text: `-- ${text}` }];
+type TapSeen = Extract<Seen, { type: "tap" }>;
+type Noted = Exclude<Seen, { type: "client" | "server" | "piece" | "tap" | "dropped" }>;
 
-function linesOf(record: DumpRecord): Line[] {
-  switch (record.type) {
+function wordsOf(seen: Noted): string {
+  switch (seen.type) {
     case "open": {
-      const { client, listener, at } = record;
-      return note(`${client.address} port ${client.port} connected to listener ${listener} on ${at.slice(0, 10)}`);
+      const { client, listener } = seen.session;
+      const day = new Date(seen.at).toISOString().slice(0, 10);
+      return `${client.address} port ${client.port} connected to listener ${listener} on ${day}`;
     }
-    case "client": {
-      const { line, fault } = record;
-      return [{ style: "cyan", text: `C: ${fault === undefined ? line : faults[fault]}` }];
-    }
-    case "server":
-      return [{ style: replyStyle(record.line), text: `S: ${record.line}` }];
-    case "body":
-      return bodyLines(record);
     case "secured":
-      return note(`TLS begins: ${record.protocol} ${record.cipher}`);
+      return `TLS begins: ${seen.protocol} ${seen.cipher}`;
     case "assumed":
-      return note(`the client is ${record.client.address} port ${record.client.port}`);
-    case "tap":
-      return tapLines(record);
+      return `the client is ${seen.session.client.address} port ${seen.session.client.port}`;
     case "route": {
-      const { recipient, transport, nexthop } = record;
-      return note(`${recipient} goes to ${transport}${nexthop === undefined ? "" : ` ${nexthop}`}`);
+      const { recipient, transport, nexthop } = seen;
+      return `${recipient} goes to ${transport}${nexthop === undefined ? "" : ` ${nexthop}`}`;
     }
     case "delivered":
-      return note(`message ${record.transaction}: ${record.reply.join(" / ")}`);
+      return `message ${seen.transaction}: ${replyLines(seen.reply).join(" / ")}`;
     case "close":
-      return note(`closed: ${record.reason}`);
-    case "dropped":
-      return note(`${record.records} entries are missing here: there was no room for them`, "magenta");
+      return `closed: ${seen.reason}`;
+  }
+}
+
+function cameTo(outcome: Exclude<TapOutcome, { kind: "silent" }>): string {
+  switch (outcome.kind) {
+    case "refused": {
+      const { code, status, text } = outcome.reply;
+      const said = typeof text === "string" ? text : text.join(" / ");
+      return `refused: ${code} ${status === undefined ? "" : `${status} `}${said}`;
+    }
+    case "failed":
+      return `failed${outcome.ignored ? ", ignored" : ""}: ${outcome.error}`;
+    case "late":
+      return "answered too late";
   }
 }
 
 const replyStyle = (line: string): Style => (line.startsWith("5") ? "red" : line.startsWith("4") ? "yellow" : "green");
-
-function bodyLines({ octets, base64 }: BodyRecord): Line[] {
-  const shown = base64 === undefined ? Buffer.alloc(0) : Buffer.from(base64, "base64");
-  const lines: Line[] = [];
-  for (let at = 0; at < shown.length;) {
-    const end = shown.indexOf("\n", at);
-    const line = shown.subarray(at, end < 0 ? shown.length : end + 1);
-    at += line.length;
-    lines.push({ style: "cyan", text: `C: ${readable(line)}` });
-  }
-  const hidden = octets - shown.length;
-  if (hidden > 0) lines.push({ style: "cyan", text: `C: (${hidden} octets)` });
-  return lines;
-}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -88,25 +134,6 @@ function readable(line: Uint8Array): string {
     return utf8.decode(content);
   } catch {
     return Array.from(content, (octet) => (octet < 0x80 ? String.fromCharCode(octet) : `\\x${hex(octet)}`)).join("");
-  }
-}
-
-/** What a tap did: only what changed something. */
-function tapLines({ plugin, version, hook, milliseconds, outcome, edits }: TapRecord): Line[] {
-  const who = `${plugin} ${version}`;
-  const when = `(${hook}, ${milliseconds.toFixed(1)} ms)`;
-  switch (outcome.kind) {
-    case "refused": {
-      const { code, status, text } = outcome.reply;
-      const said = typeof text === "string" ? text : text.join(" / ");
-      return note(`${who} refused: ${code} ${status === undefined ? "" : `${status} `}${said} ${when}`, "magenta");
-    }
-    case "failed":
-      return note(`${who} failed${outcome.ignored ? ", ignored" : ""}: ${outcome.error} ${when}`, "magenta");
-    case "late":
-      return note(`${who} answered too late ${when}`, "magenta");
-    case "silent":
-      return edits.length === 0 ? [] : note(`${who}: ${edits.join(", ")} ${when}`);
   }
 }
 

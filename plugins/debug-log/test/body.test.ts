@@ -65,7 +65,7 @@ const shownOf = (part: BodyPart, chunks: readonly Uint8Array[]): { octets: numbe
   const pieces = [...chunks.map((chunk) => part.push(chunk)), part.end()].filter((piece) => piece !== undefined);
   return {
     octets: pieces.reduce((sum, { octets }) => sum + octets, 0),
-    seen: Buffer.concat(pieces.map(({ base64 = "" }) => Buffer.from(base64, "base64"))),
+    seen: Buffer.concat(pieces.map(({ shown }) => shown)),
   };
 };
 

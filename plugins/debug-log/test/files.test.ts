@@ -113,8 +113,10 @@ class Disk implements Appendable {
   broken = false;
   release: (() => void) | undefined;
   slow = false;
+  attempts = 0;
 
   async appendFile(text: string | Uint8Array): Promise<void> {
+    this.attempts += 1;
     if (this.slow) await new Promise<void>((resolve) => (this.release = resolve));
     if (this.broken) {
       this.text += String(text).slice(0, 3);
@@ -151,15 +153,34 @@ describe("a disk", () => {
     expect(written).toContain(`(${1000 - shown} missing)`);
   });
 
+  test("gets many lines at once and in order, and soon without being asked", async () => {
+    const disk = new Disk();
+    const outlet = new FileOutlet(async () => disk, disk, {
+      missing: String,
+      failed: (error) => expect.unreachable(String(error)),
+    });
+    const lines = Array.from({ length: 40_000 }, (_, count) => `Grüße, 世界 👋 ${count}\n`);
+    for (const line of lines) outlet.write(line);
+    await waitFor(() => disk.text.length === lines.join("").length);
+    expect(disk.text).toBe(lines.join(""));
+    expect(disk.attempts).toBeLessThan(20);
+    outlet.write("one more\n");
+    await waitFor(() => disk.text.endsWith("one more\n"));
+    expect(disk.text.endsWith("39999\none more\n")).toBe(true);
+    await outlet.close();
+  });
+
   test("that is full is reported once, and what was lost is counted when there is room again", async () => {
     const disk = new Disk();
     const failures: unknown[] = [];
     const outlet = outletOn(disk, failures);
     disk.broken = true;
     for (let count = 0; count < 5; count += 1) {
+      const { attempts } = disk;
       outlet.write(`lost ${count}\n`);
-      await new Promise((resolve) => setImmediate(resolve));
+      await waitFor(() => disk.attempts > attempts);
     }
+    await waitFor(() => failures.length > 0);
     expect(failures).toHaveLength(1);
     disk.broken = false;
     outlet.write("back again\n");

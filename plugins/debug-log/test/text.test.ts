@@ -1,3 +1,4 @@
+import { Writable } from "node:stream";
 import { printable } from "@mailhost/core";
 import { client, sink, TestClock, transcript } from "@mailhost/testkit";
 import { describe, expect, test } from "vitest";
@@ -117,6 +118,24 @@ describe("a hostile client", () => {
     expect(text.text).toContain("C: (a line with octets that no command may hold)");
     expect(text.text).toContain("C: (a line that was too long)");
   });
+});
+
+test("what was said within a tick is one write to a stream", async () => {
+  const written: string[] = [];
+  const text = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      written.push(chunk.toString());
+      done();
+    },
+  });
+  const speaker = await client({ plugins: [sink(), debugLog({ text })] });
+  await speaker.reply();
+  const before = written.length;
+  speaker.send("HELO client.test\r\nNOOP\r\nNOOP");
+  await speaker.reply();
+  expect(written).toHaveLength(before + 1);
+  expect(written.at(-1)?.match(/ [CS]: /g)).toHaveLength(6);
+  await speaker.close();
 });
 
 describe("colour", () => {

@@ -89,7 +89,7 @@ export const waterfall = definePlugin<WaterfallOptions>({
       },
       { rows, each, wanted: wantedClient(only) },
     );
-    host.hooks.trace.tap("waterfall", (event) => collector.see(event));
+    host.hooks.trace.tap({ name: "waterfall", bodies: false }, (event) => collector.see(event));
     host.onClose(() => collector.finish());
   },
 });

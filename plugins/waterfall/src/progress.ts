@@ -75,13 +75,13 @@ export class Progress {
     this.part += 1;
   }
 
-  #seeBody({ octets, transaction }: Of<"body">, time: number): void {
+  #seeBody({ count, transaction }: Of<"body">, time: number): void {
     if (this.#body?.transaction !== transaction) {
       this.#body = { type: "body", time, transaction, until: time, octets: 0 };
       this.#note(this.#body);
     }
     this.#body.until = time;
-    this.#body.octets += octets.length;
+    this.#body.octets += count;
   }
 
   #note(note: Note): void {
