@@ -1,23 +1,25 @@
 import type { FileHandle } from "node:fs/promises";
 
-const blockOctets = 64 * 1024;
+const mostBlockOctets = 64 * 1024;
 
 /** Gathers small pieces and writes them in blocks: a client may send octet by octet. */
 export class BlockWriter {
   readonly #file: FileHandle;
-  readonly #block = new Uint8Array(blockOctets);
+  readonly #block: Uint8Array;
   #held = 0;
   /** Octets taken so far. */
   octets = 0;
 
-  constructor(file: FileHandle) {
+  /** `expected` octets will come, more or less. */
+  constructor(file: FileHandle, expected: number) {
     this.#file = file;
+    this.#block = Buffer.allocUnsafe(Math.min(expected, mostBlockOctets));
   }
 
   async write(octets: Uint8Array): Promise<void> {
     this.octets += octets.length;
-    if (this.#held + octets.length > blockOctets) await this.flush();
-    if (octets.length >= blockOctets) return this.#writeOut(octets);
+    if (this.#held + octets.length > this.#block.length) await this.flush();
+    if (octets.length >= this.#block.length) return this.#writeOut(octets);
     this.#block.set(octets, this.#held);
     this.#held += octets.length;
   }

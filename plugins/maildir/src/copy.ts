@@ -1,12 +1,11 @@
 import { errorCode } from "@mailhost/core";
 import type { FileHandle } from "node:fs/promises";
-import { join } from "node:path";
 import type { StoredMessage } from "@mailhost/core";
 import { BlockWriter } from "./block-writer.ts";
-import { type Files, newFileFlags, removeFile, syncFolder } from "./files.ts";
+import { type Files, newFileFlags, removeFile } from "./files.ts";
 import type { Folders, Made } from "./folders.ts";
 import { LineEnds } from "./line-ends.ts";
-import type { Place } from "./mailbox.ts";
+import { type Place, below } from "./mailbox.ts";
 import { finalName, uniqueName } from "./unique-name.ts";
 
 /** A folder may vanish between being made and being used, and again. */
@@ -67,7 +66,9 @@ export class Copy {
   async #open(): Promise<FileHandle> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        this.#folder = await this.#folders.open(this.place, this.#made);
+        this.#folder = await (attempt === 1
+          ? this.#folders.open(this.place, this.#made)
+          : this.#folders.look(this.place, this.#made));
         return await this.#files.open(this.#tmp, newFileFlags, 0o600);
       } catch (error) {
         if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
@@ -76,7 +77,7 @@ export class Copy {
   }
 
   async #fill(file: FileHandle, { top, message }: CopyContent, signal: AbortSignal): Promise<void> {
-    const writer = new BlockWriter(file);
+    const writer = new BlockWriter(file, top.length + message.octets);
     const lineEnds = this.#options.crlf ? undefined : new LineEnds();
     const write = (octets: Uint8Array): Promise<void> => writer.write(lineEnds?.push(octets) ?? octets);
     await write(Buffer.from(top, "utf8"));
@@ -99,13 +100,9 @@ export class Copy {
       } catch (error) {
         if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
         // Somebody removed `new`; when it was the whole mailbox, the copy is gone and the next attempt says so
-        await this.#folders.open(this.place, this.#made);
+        await this.#folders.look(this.place, this.#made);
       }
     }
-  }
-
-  syncNew(): Promise<void> {
-    return syncFolder(this.#files, this.newFolder);
   }
 
   /** Leaves no file behind, in `tmp` or in `new`. */
@@ -132,14 +129,14 @@ export class Copy {
   }
 
   get newFolder(): string {
-    return join(this.#folder, "new");
+    return below(this.#folder, "new");
   }
 
   get path(): string {
-    return join(this.newFolder, finalName(this.#unique, this.#octets));
+    return below(this.newFolder, finalName(this.#unique, this.#octets));
   }
 
   get #tmp(): string {
-    return join(this.#folder, "tmp", this.#unique);
+    return below(this.#folder, "tmp", this.#unique);
   }
 }

@@ -44,8 +44,8 @@ export class MaildirDelivery {
   async #write(targets: readonly Target[], signal: AbortSignal): Promise<Refusal | undefined> {
     const { files, folders, settings, clock, writers } = this.#store;
     const { message } = this.#delivery;
-    const failed = new AbortController(); // one copy that cannot be written ends the writing of the others
-    const either = AbortSignal.any([signal, failed.signal]);
+    const failed = targets.length > 1 ? new AbortController() : undefined; // one copy that cannot be written ends the writing of the others
+    const either = failed === undefined ? signal : AbortSignal.any([signal, failed.signal]);
     const errors: unknown[] = [];
     const write = async ({ address, place }: Target): Promise<void> => {
       const copy = new Copy(files, folders, settings, place, clock.now(), this.#made);
@@ -54,7 +54,7 @@ export class MaildirDelivery {
         await writers.run(() => copy.write({ top: topOf(this.#delivery, address), message }, either));
       } catch (error) {
         errors.push(error);
-        if (!(error instanceof MissingMailbox)) failed.abort(error);
+        if (!(error instanceof MissingMailbox)) failed?.abort(error);
       }
     };
     await Promise.all(targets.map(write));
@@ -77,9 +77,8 @@ export class MaildirDelivery {
   }
 
   async #syncFolders(): Promise<void> {
-    const { writers } = this.#store;
-    const once = new Map(this.#copies.map((copy) => [copy.newFolder, copy]));
-    await Promise.all([...once.values()].map((copy) => writers.run(() => copy.syncNew())));
+    const once = new Set(this.#copies.map(({ newFolder }) => newFolder));
+    await Promise.all([...once].map((folder) => this.#store.folderSyncs.run(folder)));
   }
 
   /** Leaves nothing behind. */

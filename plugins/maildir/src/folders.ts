@@ -1,7 +1,9 @@
 import { errorCode } from "@mailhost/core";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { type Files, removeFile, syncFolder } from "./files.ts";
-import type { Place } from "./mailbox.ts";
+import { KnownFolders } from "./known-folders.ts";
+import { type Place, below, placePath } from "./mailbox.ts";
+import { SharedWork } from "./shared-work.ts";
 
 /** Maildir++ folders one mailbox may grow by mail alone: beyond, `+tag` mail goes to the inbox. */
 const mostSubfolders = 1000;
@@ -31,8 +33,11 @@ export class MissingMailbox extends Error {
 export class Folders {
   readonly #files: Files;
   readonly #options: FoldersOptions;
-  /** Folders whose entry in their parent is known to be on disk, with their inode. */
-  readonly #durable = new Map<string, number>();
+  /** Folders whose entry in their parent is known to be on disk, with what tells them from others of that path. */
+  readonly #durable = new Map<string, string>();
+  readonly #known: KnownFolders;
+  /** Whoever asks for the same folder at once is told the same. */
+  readonly #looks = new SharedWork((path) => this.#identity(path));
   /** Copies on their way into a folder. */
   readonly #users = new Map<string, number>();
   /** Folders that were made here and hold no mail yet: they alone may go again. */
@@ -42,9 +47,10 @@ export class Folders {
   #unmaking: Promise<void> = Promise.resolve();
   #root: Promise<void> | undefined;
 
-  constructor(files: Files, options: FoldersOptions) {
+  constructor(files: Files, options: FoldersOptions, now: () => number) {
     this.#files = files;
     this.#options = options;
+    this.#known = new KnownFolders(now);
   }
 
   /** Keeps the folders of a place from being unmade, until `release`. Comes before `open`. */
@@ -58,27 +64,49 @@ export class Folders {
       const users = (this.#users.get(path) ?? 1) - 1;
       if (users === 0) this.#users.delete(path);
       else this.#users.set(path, users);
-      if (used) for (const one of [path, ...parts.map((name) => join(path, name))]) this.#fresh.delete(one);
+      if (!used || this.#fresh.size === 0) continue;
+      for (const one of [path, ...parts.map((name) => below(path, name))]) this.#fresh.delete(one);
     }
   }
 
   #pathsTo({ steps, subfolder }: Place): string[] {
     let path = this.#options.root;
-    return [...steps, ...(subfolder === undefined ? [] : [subfolder])].map((step) => (path = join(path, step)));
+    return [...steps, ...(subfolder === undefined ? [] : [subfolder])].map((step) => (path = below(path, step)));
+  }
+
+  /** As `open` gave it in the last ten seconds, unlooked at; undefined otherwise. It may be gone since. */
+  recent(place: Place): string | undefined {
+    return this.#known.get(placePath(this.#options.root, place))?.folder;
+  }
+
+  /** As `look`, but of a place that was looked at in the last ten seconds only whether `new` is the one that was there. */
+  async open(place: Place, made: Made): Promise<string> {
+    await this.#unmaking;
+    const known = this.#known.get(placePath(this.#options.root, place));
+    return known !== undefined && (await this.#looks.run(newIn(known.folder))) === known.identity
+      ? known.folder
+      : this.look(place, made);
   }
 
   /**
    * The Maildir of a place, made where it is missing, all of it durable. What this call made is added to `made`,
    * also when it rejects. Thirty deliveries may race here. Rejects with MissingMailbox, or the file system's error.
    */
-  async open(place: Place, made: Made): Promise<string> {
+  async look(place: Place, made: Made): Promise<string> {
     await this.#unmaking;
+    const folder = await this.#walk(place, made);
+    const identity = this.#durable.get(newIn(folder));
+    if (identity !== undefined) this.#known.add(placePath(this.#options.root, place), { folder, identity });
+    return folder;
+  }
+
+  async #walk(place: Place, made: Made): Promise<string> {
     const { create } = this.#options;
     // A missing root is a disk that is not mounted, not a mailbox that does not exist
     if (create) await this.#openRoot();
     else await this.#files.stat(this.#options.root);
     let path = this.#options.root;
-    for (const step of place.steps) await this.#step((path = join(path, step)), create, made);
+    for (const step of place.steps) await this.#step((path = below(path, step)), create, made);
     await this.#openParts(path, made);
     if (place.subfolder === undefined) return path;
     const subfolder = await this.#openSubfolder(path, place.subfolder, made);
@@ -87,7 +115,7 @@ export class Folders {
   }
 
   async #openParts(maildir: string, made: Made): Promise<void> {
-    for (const name of parts) await this.#step(join(maildir, name), true, made, "part");
+    for (const name of parts) await this.#step(below(maildir, name), true, made, "part");
   }
 
   /** Removes what was made for nothing, unless another copy uses it. Nobody opens a folder meanwhile. */
@@ -107,6 +135,7 @@ export class Folders {
         continue;
       }
       if (kind === "part" && kept.has(folder)) continue;
+      this.#known.forget(folder);
       try {
         await (kind === "file" ? removeFile(this.#files, path) : this.#files.rmdir(path));
         this.#durable.delete(path);
@@ -154,10 +183,10 @@ export class Folders {
   }
 
   async #openSubfolder(mailbox: string, name: string, made: Made): Promise<string> {
-    const path = join(mailbox, name);
-    const known = this.#durable.has(path) || (await this.#inode(path)) !== undefined;
+    const path = below(mailbox, name);
+    const known = this.#durable.has(path) || (await this.#identity(path)) !== undefined;
     if (!known && (await this.#hasTooMany(mailbox))) return mailbox;
-    if (await this.#step(path, true, made)) await this.#markSubfolder(join(path, "maildirfolder"), made);
+    if (await this.#step(path, true, made)) await this.#markSubfolder(below(path, "maildirfolder"), made);
     return path;
   }
 
@@ -177,24 +206,24 @@ export class Folders {
 
   /** One folder on the way. True when this call made it. */
   async #step(path: string, mayMake: boolean, made: Made, kind: "folder" | "part" = "folder"): Promise<boolean> {
-    let inode = await this.#inode(path);
+    let identity = await this.#identity(path);
     let isNew = false;
-    if (inode === undefined) {
+    if (identity === undefined) {
       if (!mayMake) throw new MissingMailbox(`there is no mailbox ${path}`);
       isNew = await this.#make(path, made, kind);
-      inode = await this.#inode(path);
+      identity = await this.#identity(path);
     }
-    if (inode === undefined || this.#durable.get(path) === inode) return isNew;
+    if (identity === undefined || this.#durable.get(path) === identity) return isNew;
     // Somebody else may have made it a moment ago and not have got to this
     if (this.#options.fsync) await syncFolder(this.#files, dirname(path));
     if (this.#durable.size >= mostRemembered) this.#durable.clear();
-    this.#durable.set(path, inode);
+    this.#durable.set(path, identity);
     return isNew;
   }
 
   async #make(path: string, made: Made, kind: "folder" | "part"): Promise<boolean> {
     const { folderMode } = this.#options;
-    this.#durable.delete(path); // inodes are used again
+    this.#durable.delete(path);
     try {
       await this.#files.mkdir(path, folderMode);
     } catch (error) {
@@ -209,11 +238,11 @@ export class Folders {
     return true;
   }
 
-  /** Inode of a folder, undefined when there is nothing. Rejects when it is a link or a file. */
-  async #inode(path: string): Promise<number | undefined> {
+  /** What tells a folder from another of its path, undefined when there is nothing. Rejects when it is a link or a file. */
+  async #identity(path: string): Promise<string | undefined> {
     try {
       const found = await this.#files.lstat(path);
-      if (found.isDirectory()) return found.ino;
+      if (found.isDirectory()) return `${found.ino} ${found.birthtimeMs}`; // inodes are used again
       throw new Error(
         `${path} is ${found.isSymbolicLink() ? "a link, and links below the root are not followed" : "no folder"}`,
       );
@@ -224,5 +253,6 @@ export class Folders {
   }
 }
 
+const newIn = (folder: string): string => below(folder, "new");
 const deepestFirst = (one: Made[number], other: Made[number]): number => depth(other.path) - depth(one.path);
 const depth = (path: string): number => path.split("/").length;

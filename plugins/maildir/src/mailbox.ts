@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type Address, parseAddress } from "@mailhost/core";
 import { folderName, longestName, lowerCase } from "./folder-name.ts";
 
@@ -66,8 +66,11 @@ export function mailboxPath(root: string, address: Mailbox | string, naming: Par
   return placePath(resolve(root), locate({ ...defaultNaming, ...naming }, mailbox));
 }
 
+/** A path below a folder, of names that `locate` and this plugin give: there is nothing to resolve in it. */
+export const below = (folder: string, ...names: readonly string[]): string => [folder, ...names].join("/");
+
 export const placePath = (root: string, { steps, subfolder }: Place): string =>
-  join(root, ...steps, ...(subfolder === undefined ? [] : [subfolder]));
+  below(root, ...steps, ...(subfolder === undefined ? [] : [subfolder]));
 
 /** Why a pattern is not usable, or undefined. */
 export function patternProblem(pattern: string): string | undefined {

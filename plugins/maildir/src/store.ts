@@ -1,5 +1,5 @@
 import { type Clock, type Log, errorCode } from "@mailhost/core";
-import type { Files } from "./files.ts";
+import { type Files, syncFolder } from "./files.ts";
 import { Folders } from "./folders.ts";
 import { Journal } from "./journal/journal.ts";
 import type { Outlet } from "./journal/put.ts";
@@ -7,6 +7,7 @@ import { Limiter } from "./limiter.ts";
 import { type Place, placePath } from "./mailbox.ts";
 import { Quotas } from "./quota.ts";
 import type { Settings } from "./settings.ts";
+import { SharedWork } from "./shared-work.ts";
 
 /** Copies written at once by one server: bounds open files and memory. */
 const mostWriters = 32;
@@ -20,12 +21,14 @@ export class Store {
   readonly quotas: Quotas | undefined;
   readonly journal: Journal | undefined;
   readonly writers = new Limiter(mostWriters);
+  /** A folder that gets several messages at once is synced for all of them. */
+  readonly folderSyncs = new SharedWork((folder) => this.writers.run(() => syncFolder(this.files, folder)));
 
   constructor(files: Files, settings: Settings, clock: Clock, log: Log) {
     this.files = files;
     this.settings = settings;
     this.clock = clock;
-    this.folders = new Folders(files, settings);
+    this.folders = new Folders(files, settings, () => clock.now());
     this.quotas = settings.quota === undefined ? undefined : new Quotas(files, settings.quota);
     const { fsync } = settings;
     if (settings.journal) this.journal = new Journal({ outlet: this.outlet, fsync, clock, log });
@@ -34,8 +37,9 @@ export class Store {
   /** How mail that was acknowledged becomes files. */
   get outlet(): Outlet {
     const { files, settings, clock } = this;
-    const folders = new Folders(files, { ...settings, create: true });
-    return { files, root: settings.root, folders, now: () => clock.now() };
+    const now = (): number => clock.now();
+    const folders = new Folders(files, { ...settings, create: true }, now);
+    return { files, root: settings.root, folders, now };
   }
 
   /** Path of the mailbox an address belongs to, for counting. */

@@ -73,6 +73,47 @@ test("a mailbox that was removed is made durable again, though its inode may be 
   expect(journal.filter((line) => line === "sync example.com/jane")).toHaveLength(3);
 });
 
+test("a mailbox that somebody else made anew is made durable", async () => {
+  const base = await emptyFolder();
+  const journal: string[] = [];
+  const server = await serve(storing({ root: base }, maildirOn(recording(base, journal))));
+  const client = await new Client(server).greet();
+  await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
+  const jane = mailboxPath(base, "jane@example.com");
+  await promises.rename(jane, `${jane}.old`);
+  for (const part of ["cur", "new", "tmp"]) await promises.mkdir(join(jane, part), { recursive: true });
+  journal.length = 0;
+  expect(await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo")).toMatch(/^250 /);
+  client.leave();
+  expect(journal).toContain("sync example.com");
+  expect(journal.filter((line) => line === "sync example.com/jane")).toHaveLength(3);
+});
+
+test("a mailbox that gets many messages at once is synced for all that are there by then", async () => {
+  const base = await emptyFolder();
+  const journal: string[] = [];
+  const server = await serve(storing({ root: base }, maildirOn(recording(base, journal))));
+  const clients = await Promise.all(Array.from({ length: 20 }, () => new Client(server).greet()));
+  await clients[0]?.deliver(["jane@example.com"], "Subject: first\r\n\r\nfirst");
+  journal.length = 0;
+  const replies = await Promise.all(
+    clients.map(async (client) => {
+      const reply = await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
+      journal.push(reply.replace(/^250 .*/, "250"));
+      return client.leave();
+    }),
+  );
+  expect(replies).toHaveLength(20);
+  const count = (line: string): number => journal.filter((one) => one === line).length;
+  expect(count("250")).toBe(20);
+  const syncs = count("sync example.com/jane/new");
+  expect(syncs).toBeGreaterThan(0);
+  expect(syncs).toBeLessThan(20);
+  expect(journal.findLastIndex((line) => line.startsWith("rename "))).toBeLessThan(
+    journal.lastIndexOf("sync example.com/jane/new"),
+  );
+});
+
 test("without fsync nothing waits for the disk", async () => {
   const base = await emptyFolder();
   const journal: string[] = [];

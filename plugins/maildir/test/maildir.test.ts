@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { transcript } from "@mailhost/testkit";
@@ -304,6 +304,23 @@ describe("links below the root are not followed", () => {
     await transcript(storing({ root }), dialogue("<>", ["jane@example.com"], short, "451 4.3.0 *"));
     expect(filesBelow(elsewhere)).toEqual([]);
   });
+
+  test.each(["example.com", "example.com/jane", "example.com/jane/new"])(
+    "%s, when it becomes one behind a delivery",
+    async (link) => {
+      const root = await emptyFolder();
+      const elsewhere = await emptyFolder();
+      const client = await new Client(await start({ root })).greet();
+      expect(await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none")).toMatch(/^250 /);
+      await cp(join(root, link), elsewhere, { recursive: true });
+      await rm(join(root, link), { recursive: true });
+      await symlink(elsewhere, join(root, link));
+      const before = filesBelow(elsewhere);
+      expect(await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo")).toMatch(/^451 4\.3\.0 /);
+      client.leave();
+      expect(filesBelow(elsewhere)).toEqual(before);
+    },
+  );
 
   test("the root itself may be one", async () => {
     const elsewhere = await emptyFolder();

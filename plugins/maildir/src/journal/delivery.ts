@@ -75,7 +75,7 @@ export class JournalDelivery {
     folders.hold(place);
     this.#held.push(target);
     const path = placePath(settings.root, place);
-    const folder = await this.#journal.known.folder(path, () => folders.open(place, this.#made));
+    const folder = folders.recent(place) ?? (await folders.open(place, this.#made));
     // Too many folders by tags: such mail goes to the inbox
     const subfolder = folder === path ? place.subfolder : undefined;
     const lines = topOf(this.#delivery, address);
@@ -105,9 +105,6 @@ export class JournalDelivery {
     this.#journal.giveBack(this.#promised);
     this.#promised = 0;
     this.#reservation.release();
-    // What was made for it goes again
-    if (this.#made.length > 0)
-      for (const { place } of this.#held) this.#journal.known.forget(placePath(this.#store.settings.root, place));
     this.#release(false);
     await this.#store.folders.unmake(this.#made);
   }

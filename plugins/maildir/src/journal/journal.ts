@@ -2,7 +2,6 @@ import type { Clock, Log as ServerLog } from "@mailhost/core";
 import type { Entry } from "./entry.ts";
 import { Follower } from "./follower.ts";
 import { Home } from "./home.ts";
-import { KnownFolders } from "./known-folders.ts";
 import { Log, mostRecordOctets } from "./log.ts";
 import { beatMilliseconds } from "./owner.ts";
 import type { Outlet } from "./put.ts";
@@ -33,7 +32,6 @@ export interface Staged {
 
 /** Acknowledges messages by a log, and puts out their files behind that. One for a root and a process. */
 export class Journal {
-  readonly known: KnownFolders;
   readonly #settings: JournalSettings;
   readonly #home: Home;
   readonly #log: Log;
@@ -47,7 +45,6 @@ export class Journal {
   constructor(settings: JournalSettings) {
     this.#settings = settings;
     const { outlet, fsync, clock } = settings;
-    this.known = new KnownFolders(clock);
     this.#home = new Home(outlet.files, outlet.root, fsync);
     this.#log = new Log(outlet.files, this.#home, fsync, clock);
     this.#follower = new Follower(

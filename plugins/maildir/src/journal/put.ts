@@ -1,9 +1,9 @@
 import { errorCode } from "@mailhost/core";
 import { constants } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { type Files, newFileFlags, removeFile, syncFolder } from "../files.ts";
 import type { Folders } from "../folders.ts";
-import { placePath } from "../mailbox.ts";
+import { below, placePath } from "../mailbox.ts";
 import { uniqueName } from "../unique-name.ts";
 import type { Content, Target } from "./record.ts";
 import { readAll } from "./segment.ts";
@@ -31,7 +31,7 @@ export async function put(outlet: Outlet, content: Content, target: Target, mann
   const { files, folders } = outlet;
   const unique = uniqueName(outlet.now());
   let folder = folderOf(outlet, target);
-  let tmp = join(folder, "tmp", unique);
+  let tmp = below(folder, "tmp", unique);
   let fsync = manner.fsync === true;
   try {
     try {
@@ -39,12 +39,12 @@ export async function put(outlet: Outlet, content: Content, target: Target, mann
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;
       // Somebody removed the mailbox since the message was staged. It may end up in the inbox, where nobody looks for it
-      folder = await folders.open(target, []);
-      tmp = join(folder, "tmp", unique);
+      folder = await folders.look(target, []);
+      tmp = below(folder, "tmp", unique);
       fsync = true;
       await write(files, tmp, content, target, fsync);
     }
-    const path = manner.over ?? join(folder, "new", target.name);
+    const path = manner.over ?? below(folder, "new", target.name);
     await files.rename(tmp, path);
     if (fsync) await syncFolder(files, dirname(path));
   } catch (error) {

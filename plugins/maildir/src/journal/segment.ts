@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { FileHandle } from "node:fs/promises";
 import { type Files, removeFile } from "../files.ts";
+import { SharedWork } from "../shared-work.ts";
 import type { Entry } from "./entry.ts";
 import { seal, tagOctets } from "./record.ts";
 
@@ -44,8 +45,7 @@ export class Segment {
   readonly #tag = randomBytes(tagOctets);
   #end = 0;
   #durable = 0;
-  #syncing: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  readonly #syncs = new SharedWork(() => this.#datasync());
   /** A write or an fdatasync failed: what stands at the end is unknown, and nothing more is written. */
   #closed = false;
   /** An fdatasync failed: the next may succeed without having written what that one could not. */
@@ -98,13 +98,7 @@ export class Segment {
   /** Resolves when what is written by now is on the disk. All who come while one fdatasync runs share the next. */
   sync(): Promise<void> {
     if (!this.#fsync) return Promise.resolve();
-    if (this.#syncing === undefined) return (this.#syncing = this.#datasync());
-    return (this.#next ??= this.#syncing
-      .catch(() => {})
-      .then(() => {
-        this.#next = undefined;
-        return (this.#syncing = this.#datasync());
-      }));
+    return this.#syncs.run(this.path);
   }
 
   async #datasync(): Promise<void> {
@@ -116,8 +110,6 @@ export class Segment {
     } catch (error) {
       this.#closed = this.#lost = true;
       throw error;
-    } finally {
-      if (this.#next === undefined) this.#syncing = undefined;
     }
   }
 

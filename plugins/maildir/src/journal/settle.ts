@@ -1,7 +1,7 @@
 import { errorCode } from "@mailhost/core";
-import { join } from "node:path";
 import { Limiter } from "../limiter.ts";
 import { type Files, syncFolder } from "../files.ts";
+import { below } from "../mailbox.ts";
 import { type Outlet, folderOf, syncFile } from "./put.ts";
 import type { Target } from "./record.ts";
 
@@ -42,15 +42,15 @@ async function settleFolder(files: Files, folder: string, copies: readonly Shown
     await Promise.all(some.map(syncOne));
     return gone;
   };
-  let moved = await sync(copies, ({ target }) => join(folder, "new", target.name));
-  if (moved.length < copies.length) await syncFolder(files, join(folder, "new"));
+  let moved = await sync(copies, ({ target }) => below(folder, "new", target.name));
+  if (moved.length < copies.length) await syncFolder(files, below(folder, "new"));
   // Flags are part of a name there, and a reader may change them just now
-  const cur = join(folder, "cur");
+  const cur = below(folder, "cur");
   for (let look = 0; moved.length > 0 && look < 3; look += 1) {
     const names = await namesIn(files, cur);
     const read = moved.filter(({ target }) => names.has(target.name));
     if (read.length === 0) return;
-    moved = await sync(read, ({ target }) => join(cur, names.get(target.name) ?? target.name));
+    moved = await sync(read, ({ target }) => below(cur, names.get(target.name) ?? target.name));
     await syncFolder(files, cur);
   }
 }
