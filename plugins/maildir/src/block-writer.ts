@@ -1,17 +1,17 @@
-import type { FileHandle } from "node:fs/promises";
+import type { OpenFile } from "./files.ts";
 
 const mostBlockOctets = 64 * 1024;
 
 /** Gathers small pieces and writes them in blocks: a client may send octet by octet. */
 export class BlockWriter {
-  readonly #file: FileHandle;
+  readonly #file: OpenFile;
   readonly #block: Uint8Array;
   #held = 0;
   /** Octets taken so far. */
   octets = 0;
 
   /** `expected` octets will come, more or less. */
-  constructor(file: FileHandle, expected: number) {
+  constructor(file: OpenFile, expected: number) {
     this.#file = file;
     this.#block = Buffer.allocUnsafe(Math.min(expected, mostBlockOctets));
   }

@@ -1,8 +1,8 @@
 import { errorCode } from "@mailhost/core";
-import type { FileHandle } from "node:fs/promises";
+
 import type { StoredMessage } from "@mailhost/core";
 import { BlockWriter } from "./block-writer.ts";
-import { type Files, newFileFlags, removeFile } from "./files.ts";
+import { type Files, type OpenFile, newFileFlags, removeFile } from "./files.ts";
 import type { Folders, Made } from "./folders.ts";
 import { LineEnds } from "./line-ends.ts";
 import { type Place, below } from "./mailbox.ts";
@@ -63,7 +63,7 @@ export class Copy {
     signal.throwIfAborted();
   }
 
-  async #open(): Promise<FileHandle> {
+  async #open(): Promise<OpenFile> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         this.#folder = await (attempt === 1
@@ -76,7 +76,7 @@ export class Copy {
     }
   }
 
-  async #fill(file: FileHandle, { top, message }: CopyContent, signal: AbortSignal): Promise<void> {
+  async #fill(file: OpenFile, { top, message }: CopyContent, signal: AbortSignal): Promise<void> {
     const writer = new BlockWriter(file, top.length + message.octets);
     const lineEnds = this.#options.crlf ? undefined : new LineEnds();
     const write = (octets: Uint8Array): Promise<void> => writer.write(lineEnds?.push(octets) ?? octets);

@@ -1,12 +1,38 @@
+import type { Stats } from "node:fs";
 import { constants } from "node:fs";
-import type * as promises from "node:fs/promises";
 import { errorCode } from "@mailhost/core";
 
-/** What of the file system is used: `node:fs/promises`, or one that fails on purpose. */
-export type Files = Pick<
-  typeof promises,
-  "access" | "chmod" | "lstat" | "mkdir" | "open" | "opendir" | "rename" | "rmdir" | "stat" | "unlink" | "utimes"
->;
+/** What of an open file is used. */
+export interface OpenFile {
+  write(octets: Uint8Array, offset?: number, length?: number, position?: number): Promise<{ bytesWritten: number }>;
+  read(octets: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
+  chmod(mode: number): Promise<void>;
+  sync(): Promise<void>;
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a folder holds. */
+export interface FolderEntry {
+  readonly name: string;
+  isFile(): boolean;
+  isDirectory(): boolean;
+}
+
+/** What of the file system is used: `node:fs/promises`, the same with calls that block, or one that fails on purpose. */
+export interface Files {
+  access(path: string, mode: number): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  lstat(path: string): Promise<Stats>;
+  mkdir(path: string, options?: number | { recursive: boolean; mode: number }): Promise<string | undefined | void>;
+  open(path: string, flags: string | number, mode?: number): Promise<OpenFile>;
+  opendir(path: string): Promise<AsyncIterable<FolderEntry> | Iterable<FolderEntry>>;
+  rename(from: string, to: string): Promise<void>;
+  rmdir(path: string): Promise<void>;
+  stat(path: string): Promise<Stats>;
+  unlink(path: string): Promise<void>;
+  utimes(path: string, atime: number, mtime: number): Promise<void>;
+}
 
 /** A new file for writing. Never one that was there, never through a link. */
 export const newFileFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

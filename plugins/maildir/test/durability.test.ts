@@ -19,7 +19,7 @@ function recording(base: string, journal: string[]): Files {
       const sync = file.sync.bind(file);
       file.sync = async () => {
         await sync();
-        if (String(args[0]).startsWith(base)) journal.push(`sync ${short(args[0])}`);
+        if (args[0].startsWith(base)) journal.push(`sync ${short(args[0])}`);
       };
       return file;
     },

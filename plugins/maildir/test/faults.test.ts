@@ -15,7 +15,7 @@ const systemError = (code: string): Error => Object.assign(new Error(`${code}: o
 function failing(changes: Partial<Files>, handle: (file: promises.FileHandle) => void = () => {}): Files {
   const open: Files["open"] = async (...args) => {
     const file = await promises.open(...args);
-    if (String(args[0]).includes("/tmp/") && typeof args[1] === "number" && (args[1] & 1) === 1) handle(file);
+    if (args[0].includes("/tmp/") && typeof args[1] === "number" && (args[1] & 1) === 1) handle(file);
     return file;
   };
   return { ...promises, open, ...changes };
@@ -78,7 +78,7 @@ test("the folder that cannot be synced takes its mail back", async () => {
   let failures = 0;
   const open: Files["open"] = async (...args) => {
     const file = await promises.open(...args);
-    const name = String(args[0]);
+    const name = args[0];
     if (name.endsWith("/new") && readdirSync(name).length > 0)
       file.sync = () => {
         failures += 1;
@@ -92,7 +92,7 @@ test("the folder that cannot be synced takes its mail back", async () => {
 });
 
 const renameButJohn: Files["rename"] = (from, to) =>
-  String(to).includes("john") ? Promise.reject(systemError("ENOSPC")) : promises.rename(from, to);
+  to.includes("john") ? Promise.reject(systemError("ENOSPC")) : promises.rename(from, to);
 
 test("one rename that fails takes back those before it", async () => {
   const root = await emptyFolder();
@@ -115,7 +115,7 @@ test("folders that vanish before the file is opened are made again", async () =>
   const root = await emptyFolder();
   let vanished = 0;
   const open: Files["open"] = async (path, ...rest) => {
-    if (String(path).includes("/tmp/") && vanished++ === 0) await promises.rm(root, { recursive: true });
+    if (path.includes("/tmp/") && vanished++ === 0) await promises.rm(root, { recursive: true });
     return promises.open(path, ...rest);
   };
   expect(await handIn({ ...promises, open }, { root })).toMatch(/^250 /);
@@ -126,7 +126,7 @@ test("a new that vanishes before the commit is made again", async () => {
   const root = await emptyFolder();
   let vanished = 0;
   const rename: Files["rename"] = async (from, to) => {
-    if (vanished++ === 0) await promises.rm(join(String(to), ".."), { recursive: true });
+    if (vanished++ === 0) await promises.rm(join(to, ".."), { recursive: true });
     return promises.rename(from, to);
   };
   expect(await handIn({ ...promises, rename }, { root })).toMatch(/^250 /);

@@ -327,7 +327,7 @@ test("a segment is used again once its mail is durable; an fsync that fails writ
   const open: Files["open"] = async (...args) => {
     const file = await promises.open(...args);
     const real = file.sync.bind(file);
-    const isShown = /\/new\/./.test(String(args[0]));
+    const isShown = /\/new\/./.test(args[0]);
     file.sync = () => (isShown && (syncs += 1) === 1 ? Promise.reject(systemError("EIO")) : real());
     return file;
   };

@@ -114,8 +114,8 @@ test("a folder that cannot be read does not keep the others dirty", async () => 
     await leave(join(await makeMaildir(join(root, domain, "jane")), "tmp", "old"), 37);
   const files: Files = {
     ...promises,
-    opendir: (path) => (String(path).endsWith("lost+found") ? denied() : promises.opendir(path)),
-    unlink: (path) => (String(path).includes("example.org") ? denied() : promises.unlink(path)),
+    opendir: (path) => (path.endsWith("lost+found") ? denied() : promises.opendir(path)),
+    unlink: (path) => (path.includes("example.org") ? denied() : promises.unlink(path)),
   };
   const complaints: string[] = [];
   expect(await run(root, Date.now(), files, complaints)).toBe(2);

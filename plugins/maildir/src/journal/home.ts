@@ -51,7 +51,8 @@ export class Home {
     for (let attempt = 1; ; attempt += 1) {
       await makeFolder(this.#files, above);
       try {
-        return await this.#files.mkdir(path, 0o700);
+        await this.#files.mkdir(path, 0o700);
+        return;
       } catch (error) {
         // Another server has just closed, and removed the folder above with its own
         if (errorCode(error) !== "ENOENT" || attempt === 3) throw error;

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
-import type { Files } from "../files.ts";
+
+import type { Files, OpenFile } from "../files.ts";
 import { type Found, kinds, readRecord, tagOctets } from "./record.ts";
 import { readAll, segmentOctets, segmentStart, tagOf } from "./segment.ts";
 
@@ -48,7 +48,7 @@ async function readSegment(files: Files, path: string): Promise<Buffer> {
 export const readOwed = (files: Files, { path, at, length }: Owed): Promise<Buffer> =>
   withFile(files, path, (file) => readAll(file, at, length));
 
-async function withFile<T>(files: Files, path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+async function withFile<T>(files: Files, path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
   const file = await files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     return await use(file);

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { crc32 } from "node:zlib";
-import type { FileHandle } from "node:fs/promises";
-import { type Files, removeFile } from "../files.ts";
+
+import { type Files, type OpenFile, removeFile } from "../files.ts";
 import { SharedWork } from "../shared-work.ts";
 import type { Entry } from "./entry.ts";
 import { seal, tagOctets } from "./record.ts";
@@ -40,7 +40,7 @@ export class Segment {
   readonly entries = new Set<Entry>();
   /** Milliseconds when it was taken into use. */
   since = 0;
-  readonly #file: FileHandle;
+  readonly #file: OpenFile;
   readonly #fsync: boolean;
   readonly #tag = randomBytes(tagOctets);
   #end = 0;
@@ -51,7 +51,7 @@ export class Segment {
   /** An fdatasync failed: the next may succeed without having written what that one could not. */
   #lost = false;
 
-  private constructor(file: FileHandle, path: string, fsync: boolean) {
+  private constructor(file: OpenFile, path: string, fsync: boolean) {
     this.#file = file;
     this.path = path;
     this.#fsync = fsync;
@@ -135,7 +135,7 @@ export class Segment {
   }
 }
 
-async function writeAll(file: FileHandle, octets: Uint8Array, position: number): Promise<void> {
+async function writeAll(file: OpenFile, octets: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < octets.length;) {
     const { bytesWritten } = await file.write(octets, at, octets.length - at, position + at);
     if (bytesWritten === 0) throw new Error("the journal takes no more"); // or this would go on for ever
@@ -144,7 +144,7 @@ async function writeAll(file: FileHandle, octets: Uint8Array, position: number):
 }
 
 /** So many octets from there, or fewer where the file ends. */
-export async function readAll(file: FileHandle, position: number, length: number): Promise<Buffer> {
+export async function readAll(file: OpenFile, position: number, length: number): Promise<Buffer> {
   const octets = Buffer.alloc(length);
   for (let at = 0; at < length;) {
     const { bytesRead } = await file.read(octets, at, length - at, position + at);
