@@ -40,6 +40,8 @@ export class FileCalls {
   readonly names = new Set<string>();
   /** Whether fsync is really done. */
   durable = false;
+  /** Whether the disk says that it has room for what need not be there. */
+  plenty = false;
   /** Files and folders that are open. */
   open = 0;
   readonly #under: string;
@@ -87,6 +89,7 @@ export class FileCalls {
   async #called(name: string, path: string, args: readonly unknown[], original: AnyFunction): Promise<unknown> {
     const perform = async (given = args): Promise<unknown> => {
       const result = await original(...given);
+      if (name === "statfs" && !this.plenty) return { bavail: 0, bsize: 4096 };
       if (name === "open") this.#watchFile(result as FileHandle, path); // what `open` gives
       if (name === "opendir") this.#watchFolder(result as Dir, path); // what `opendir` gives
       return result;

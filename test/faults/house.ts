@@ -22,6 +22,8 @@ export interface Scenario {
   readonly oneIn: number;
   /** Calls it makes at least. */
   readonly calls: number;
+  /** The spool file is one that was used before. */
+  readonly again?: true;
   /** Where mail is stored, below the house, made by the first delivery; `mail`, which is there, unless told otherwise. */
   readonly root?: string;
 }
@@ -35,6 +37,16 @@ const [blocks, block] = [3500, 30];
 /** Between them they make every call a delivery can make. */
 export const scenarios: readonly Scenario[] = [
   { name: "one recipient", recipients: boxes.slice(0, 1), options: {}, warm: true, lines: blocks, oneIn: 1, calls: 18 },
+  {
+    name: "one recipient, a spool file that is used again",
+    recipients: boxes.slice(0, 1),
+    options: {},
+    warm: true,
+    again: true,
+    lines: blocks,
+    oneIn: 1,
+    calls: 19,
+  },
   {
     name: "one new recipient, every option",
     recipients: boxes.slice(1, 2),

@@ -1,9 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { type FileHandle, open, unlink } from "node:fs/promises";
-import { join } from "node:path";
 import type { MemoryBudget } from "./budget.ts";
 import { giveBack } from "./give-back.ts";
 import type { Soon } from "./soon.ts";
+import type { SpoolFile } from "./spool-file.ts";
+import type { SpoolFiles } from "./spool-files.ts";
 
 /** Octets handed to the file in one write, and read in one read. */
 const blockOctets = 256 * 1024;
@@ -19,8 +18,8 @@ export interface SpoolPlace {
   /** Octets one message may hold in memory. */
   readonly memoryOctets: number;
   readonly budget: MemoryBudget;
-  /** Folder for what does not fit. The file has no name once it is open, so a crash leaves nothing. */
-  readonly folder: string;
+  /** For what does not fit. */
+  readonly files: SpoolFiles;
 }
 
 /**
@@ -32,12 +31,13 @@ export class Spool {
   readonly #chunks = new Gathered();
   #held = 0; // octets in #chunks
   #taken = 0; // of the budget
-  #file: FileHandle | undefined;
+  #file: SpoolFile | undefined;
   #written = 0;
   #writing: Promise<void> | undefined;
   #error: Error | undefined;
   #spilled = false;
   #users = 1;
+  #disposed = false;
 
   constructor(place: SpoolPlace) {
     this.#place = place;
@@ -90,9 +90,9 @@ export class Spool {
 
   async #writeOut(): Promise<void> {
     try {
-      this.#file ??= await openNameless(this.#place.folder);
+      this.#file ??= await this.#place.files.take();
       const chunks = this.#chunks.take();
-      const octets = await writeAll(this.#file, chunks, this.#written);
+      const octets = await this.#file.write(chunks, this.#written);
       free(chunks);
       this.#held -= octets; // what came while it was written stands behind it
       this.#written += octets;
@@ -115,7 +115,7 @@ export class Spool {
   }
 
   async #finishFile(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+    await this.#settled();
     if (this.#spilled && this.#held > 0 && this.#error === undefined) await this.#writeOut();
     if (this.#error !== undefined) throw this.#error;
   }
@@ -126,11 +126,9 @@ export class Spool {
     try {
       let at = start;
       while (this.#file !== undefined && at < this.#written) {
-        const buffer = new Uint8Array(Math.min(blockOctets, this.#written - at));
-        const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, at);
-        if (bytesRead === 0) throw new Error("the spool file is shorter than what was written to it");
-        at += bytesRead;
-        yield buffer.subarray(0, bytesRead);
+        const octets = await this.#file.read(new Uint8Array(Math.min(blockOctets, this.#written - at)), at);
+        at += octets.length;
+        yield octets;
       }
       let skip = Math.max(0, start - this.#written);
       for (const chunk of this.#chunks.all) {
@@ -142,9 +140,16 @@ export class Spool {
     }
   }
 
-  /** Frees memory and file once nobody reads any more. */
+  /** Frees memory and file once nobody reads or writes any more. */
   dispose(): Soon<void> {
-    return this.#writing === undefined ? this.#release() : this.#writing.then(() => this.#release());
+    if (this.#disposed) return;
+    this.#disposed = true;
+    return this.#writing === undefined ? this.#release() : this.#settled().then(() => this.#release());
+  }
+
+  /** What came while a block was written may be the next one at once. */
+  async #settled(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
   }
 
   #release(): Soon<void> {
@@ -154,49 +159,11 @@ export class Spool {
     free(this.#chunks.take());
     const file = this.#file;
     this.#file = undefined;
-    // The file has no name: what cannot be closed cannot be lost either, and changes no answer
-    return file?.close().catch(() => {});
+    return file && this.#place.files.give(file);
   }
 }
 
 const free = (chunks: readonly Uint8Array[]): void => chunks.forEach(({ buffer }) => giveBack(buffer));
-
-async function openNameless(folder: string): Promise<FileHandle> {
-  const path = join(folder, `mailhost-${randomUUID()}`);
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path, "wx+", 0o600);
-    await unlink(path);
-    return file;
-  } catch (error) {
-    await file?.close().catch(() => {});
-    await unlink(path).catch(() => {}); // it may be there although its making failed, and the name is nobody else's
-    throw error;
-  }
-}
-
-/** Gives how many octets there were. */
-async function writeAll(file: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<number> {
-  let left = chunks;
-  let at = 0;
-  while (left.length > 0) {
-    const { bytesWritten } = await file.writev(left, position + at);
-    if (bytesWritten === 0) throw new Error("the spool file takes no more"); // or this would go on for ever
-    at += bytesWritten;
-    left = behind(left, bytesWritten);
-  }
-  return at;
-}
-
-/** What is left of the chunks when so many octets of them are done. */
-function behind(chunks: readonly Uint8Array[], octets: number): Uint8Array[] {
-  let done = octets;
-  return chunks.flatMap((chunk) => {
-    const its = Math.min(done, chunk.length);
-    done -= its;
-    return its === chunk.length ? [] : [chunk.subarray(its)];
-  });
-}
 
 /** Octets in order, copied together. */
 class Gathered {

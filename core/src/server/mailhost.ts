@@ -6,6 +6,7 @@ import { consoleLog, steadyLog, systemClock, systemResolver } from "../host/serv
 import { SharedValues } from "../host/shared.ts";
 import { defaultLimits, defaultTimeouts } from "../host/limits.ts";
 import { MemoryBudget } from "../message/budget.ts";
+import { SpoolFiles } from "../message/spool-files.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Peer } from "../session/connection.ts";
 import { SessionEngine } from "../session/engine.ts";
@@ -134,6 +135,7 @@ export class Mailhost {
     }
     this.#options = options;
     this.#force = next;
+    if (spool.files !== this.#spool.files) void this.#spool.files.close();
     this.#spool = spool;
     void this.#retire(before);
   }
@@ -194,6 +196,7 @@ export class Mailhost {
     const giveUp = setTimeout(() => this.#leaving.forEach((generation) => generation.giveUp()), 1000);
     await Promise.all(this.#retiring);
     clearTimeout(giveUp);
+    await this.#spool.files.close();
     this.#listeners = new Map();
   }
 
@@ -320,11 +323,13 @@ export class Mailhost {
 /** A server from its options. Nothing happens before `listen` or `prepare`. */
 export const mailhost = (options: MailhostOptions): Mailhost => new Mailhost(options);
 
-/** Sessions that go on share the memory of one budget with those to come, unless it changed. */
+/** Sessions that go on share the memory of one budget, and the files of one folder, with those to come, unless it changed. */
 function spoolPlace(options: MailhostOptions, before?: SpoolPlace): SpoolPlace {
   const { messageMemoryOctets, memoryOctets } = { ...defaultLimits, ...options.limits };
   const budget = before?.budget.most === memoryOctets ? before.budget : new MemoryBudget(memoryOctets);
-  return { memoryOctets: messageMemoryOctets, budget, folder: spoolFolder(options) };
+  const folder = spoolFolder(options);
+  const files = before?.files.folder === folder ? before.files : new SpoolFiles(folder, options.clock ?? systemClock);
+  return { memoryOctets: messageMemoryOctets, budget, files };
 }
 
 const servicesOf = (options: MailhostOptions): Services => ({

@@ -240,9 +240,9 @@ export class Conversation {
 
   #openBody({ reply, transaction, state }: Extract<Step, { go: "body" }>): void {
     const { limits, bareLineEnds } = this.#generation;
-    const { budget, folder } = this.#spool;
+    const { budget, files } = this.#spool;
     const bare = bareLineEnds(this.#run.session.client.address);
-    const place: SpoolPlace = { budget, folder, memoryOctets: limits.messageMemoryOctets }; // each listener has its own
+    const place: SpoolPlace = { budget, files, memoryOctets: limits.messageMemoryOctets }; // each listener has its own
     this.#say(reply);
     this.reading = { what: "body", intake: new BodyIntake(transaction, state, bare, place, limits.messageOctets) };
   }

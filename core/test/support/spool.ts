@@ -1,5 +1,7 @@
 import { tmpdir } from "node:os";
+import { systemClock } from "../../src/host/services.ts";
 import { MemoryBudget } from "../../src/message/budget.ts";
+import { SpoolFiles } from "../../src/message/spool-files.ts";
 import type { SpoolPlace } from "../../src/message/spool.ts";
 import { joinOctets } from "../../src/protocol/octets.ts";
 
@@ -7,7 +9,7 @@ import { joinOctets } from "../../src/protocol/octets.ts";
 export const place = (memoryOctets = 1024 * 1024, budgetOctets = memoryOctets, folder = tmpdir()): SpoolPlace => ({
   memoryOctets,
   budget: new MemoryBudget(budgetOctets),
-  folder,
+  files: new SpoolFiles(folder, systemClock),
 });
 
 export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
