@@ -7,6 +7,7 @@ import type { Client } from "../protocol/session.ts";
 import type { Peer } from "../session/connection.ts";
 import { SessionEngine } from "../session/engine.ts";
 import type { Wire } from "../session/wire.ts";
+import type { Enrolled } from "./roll.ts";
 import { secure } from "./upgrade.ts";
 
 /** Milliseconds a client gets to read the last reply before the socket is destroyed. */
@@ -22,8 +23,10 @@ interface Surroundings {
 }
 
 /** One TCP stream with the engine that speaks on it. */
-export class Connection implements Wire {
+export class Connection implements Wire, Enrolled {
   readonly engine: SessionEngine;
+  /** In the listener's roll. */
+  place = -1;
   readonly #raw: Socket;
   readonly #generation: LiveGeneration;
   #socket: Socket;

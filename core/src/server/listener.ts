@@ -5,6 +5,7 @@ import { replies } from "../protocol/replies.ts";
 import type { Client } from "../protocol/session.ts";
 import { type Reply, encodeReply } from "../protocol/reply.ts";
 import { Connection, clientAddress, peerOf } from "./connection.ts";
+import { Roll } from "./roll.ts";
 import type { Place } from "./settings.ts";
 
 /** Milliseconds between 421 and the end of the socket, and from there to the end of all waiting. */
@@ -44,7 +45,7 @@ export class Listener {
   readonly place: Place;
   readonly #server: Server;
   readonly #count: ConnectionCount;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Roll<Connection>();
   #local: Client | undefined;
   #refused = 0;
   #toldAt = -Infinity;
