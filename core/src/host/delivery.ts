@@ -61,6 +61,8 @@ export class DeliveryCase implements Lender<DeliveryHandle> {
   }
 }
 
+const stageEdit: Edit = Object.freeze({ kind: "stage" });
+
 /** What a tap holds of a delivery. */
 export class DeliveryHandle extends Handle implements Delivery {
   readonly #case: DeliveryCase;
@@ -100,7 +102,7 @@ export class DeliveryHandle extends Handle implements Delivery {
   }
 
   protected edits(): readonly Edit[] {
-    return this.#staged.map(() => ({ kind: "stage" }));
+    return this.#staged.map(() => stageEdit);
   }
 
   protected keep(): void {

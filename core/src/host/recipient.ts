@@ -125,9 +125,8 @@ export class RecipientHandle extends Handle implements Recipient {
     const edits: Edit[] = [];
     if (local) edits.push(permitted.local);
     if (relay) edits.push(permitted.relay);
-    if (route !== undefined) edits.push({ kind: "route", transport: route.transport, nexthop: route.nexthop });
-    if (otherRoute !== undefined)
-      edits.push({ kind: "route", transport: otherRoute.transport, nexthop: otherRoute.nexthop });
+    if (route !== undefined) edits.push(routed(route));
+    if (otherRoute !== undefined) edits.push(routed(otherRoute));
     return edits;
   }
 
@@ -148,6 +147,17 @@ function ownRoute(transport: string, nexthop: string | undefined): Route {
   if (transport !== lastRoute.transport || nexthop !== lastRoute.nexthop)
     lastRoute = Object.freeze({ transport, nexthop });
   return lastRoute;
+}
+
+const routeEdits = new WeakMap<Route, Edit>();
+
+/** Shared as the route is. */
+function routed(route: Route): Edit {
+  const known = routeEdits.get(route);
+  if (known !== undefined) return known;
+  const edit: Edit = Object.freeze({ kind: "route", transport: route.transport, nexthop: route.nexthop });
+  routeEdits.set(route, edit);
+  return edit;
 }
 
 /** Where recipients go that nobody routed. Nothing is a default by being alone. */

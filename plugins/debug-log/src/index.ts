@@ -11,7 +11,8 @@ import {
 import * as v from "valibot";
 import type { Criteria } from "./filter.ts";
 import { addressProblem, addressTest } from "./filter.ts";
-import { type Outlet, type OutletOptions, fileOutlet, streamOutlet } from "./outlet.ts";
+import { fileOutlet } from "./file-outlet.ts";
+import { type Outlet, type OutletOptions, streamOutlet } from "./outlet.ts";
 import { recordLine } from "./records.ts";
 import type { Seen } from "./seen.ts";
 import { TextForm, wantsColour } from "./text.ts";

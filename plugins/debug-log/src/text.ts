@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { type LineFault, type TapOutcome, describeEdit, printable, replyLines } from "@mailhost/core";
+import { type Edit, type LineFault, type TapOutcome, describeEdit, printable, replyLines } from "@mailhost/core";
 import type { PieceSeen, Seen } from "./seen.ts";
 
 const faults: Record<LineFault, string> = {
@@ -18,6 +18,8 @@ export class TextForm {
   #time = "";
   #session = "";
   #head = "";
+  /** By plugin. */
+  readonly #did = new Map<string, Did>();
 
   constructor(colour: boolean) {
     this.#colour = colour;
@@ -75,13 +77,31 @@ export class TextForm {
   }
 
   /** What a tap did: only what changed something. */
-  #tap({ plugin, version, hook, milliseconds, outcome, edits }: TapSeen): string {
-    if (outcome.kind === "silent" && edits.length === 0) return "";
-    const when = `(${hook}, ${milliseconds < 0.05 ? "0.0" : milliseconds.toFixed(1)} ms)`;
-    const did = outcome.kind === "silent" ? `: ${edits.map(describeEdit).join(", ")}` : ` ${cameTo(outcome)}`;
-    return this.#note(`${plugin} ${version}${did} ${when}`, outcome.kind === "silent" ? "gray" : "magenta");
+  #tap(tap: TapSeen): string {
+    const { plugin, version, hook, milliseconds, outcome } = tap;
+    const took = milliseconds < 0.05 ? "0.0" : milliseconds.toFixed(1);
+    if (outcome.kind !== "silent")
+      return this.#note(`${plugin} ${version} ${cameTo(outcome)} (${hook}, ${took} ms)`, "magenta");
+    return tap.edits.length === 0 ? "" : this.#line("gray", `${this.#wordsOf(tap)}${took} ms)`);
+  }
+
+  /** Most taps do the same for everybody, and core says the same with the same objects. */
+  #wordsOf({ plugin, version, hook, edits }: TapSeen): string {
+    const known = this.#did.get(plugin);
+    if (known !== undefined && known.hook === hook && sameEdits(known.edits, edits)) return known.words;
+    const words = `-- ${printable(`${plugin} ${version}: ${edits.map(describeEdit).join(", ")}`)} (${hook}, `;
+    this.#did.set(plugin, { hook, edits, words });
+    return words;
   }
 }
+
+/** What the tap of a plugin did last. */
+interface Did extends Pick<TapSeen, "hook" | "edits"> {
+  readonly words: string;
+}
+
+const sameEdits = (some: readonly Edit[], others: readonly Edit[]): boolean =>
+  some.length === others.length && some.every((edit, at) => edit === others[at]);
 
 type TapSeen = Extract<Seen, { type: "tap" }>;
 type Noted = Exclude<Seen, { type: "client" | "server" | "piece" | "tap" | "dropped" }>;

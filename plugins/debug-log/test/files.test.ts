@@ -6,7 +6,7 @@ import { ConfigurationError, type MailhostOptions, mailhost } from "@mailhost/co
 import { Client, client, sink } from "@mailhost/testkit";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { debugLog, readRecord } from "../src/index.ts";
-import { type Appendable, FileOutlet } from "../src/outlet.ts";
+import { type Appendable, FileOutlet } from "../src/file-outlet.ts";
 import { Memory } from "./helpers.ts";
 
 let folder = "";
