@@ -3,8 +3,10 @@
 // npm run bench:hostile. Memory is the growth of the peak of all its processes, read from /proc: Linux only.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Heard, idle, pour } from "./peers/clients.mts";
-import { type Peer, startHaraka, startMailhost, startPostfix, startSmtpServer } from "./peers/peers.mts";
+import { startHaraka, startMailhost, startSmtpServer } from "./peers/peers.mts";
+import { startPostfix } from "./peers/postfix.mts";
 import { forgetPeak, peak, resident } from "./peers/processes.mts";
+import type { Peer } from "./peers/start.mts";
 
 const greeting = ["EHLO client.test\r\n"];
 const envelope = [...greeting, "MAIL FROM:<a@client.test>\r\n", "RCPT TO:<jane@example.com>\r\n"];
@@ -99,7 +101,7 @@ const rows: Record<string, (peer: Peer) => Promise<string>> = {
 
 const table: string[][] = [["", ...Object.keys(rows)]];
 const starters = [
-  () => startMailhost("mission", ["--raise-connections"]),
+  () => startMailhost("mission", { args: ["--raise-connections"] }),
   () => startSmtpServer(),
   () => startHaraka(),
   () => startPostfix(),

@@ -28,7 +28,12 @@ export const resident = (root: number): number => sum(root, /^VmRSS:\s+(\d+)/m);
 export const peak = (root: number): number => sum(root, /^VmHWM:\s+(\d+)/m);
 
 export function forgetPeak(root: number): void {
-  for (const pid of family(root)) writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  for (const pid of family(root))
+    try {
+      writeFileSync(`/proc/${pid}/clear_refs`, "5");
+    } catch {
+      // ended meanwhile
+    }
 }
 
 /** CPU time of a family in milliseconds: of its threads in nanoseconds, of children that ended in hundredths of a second. */

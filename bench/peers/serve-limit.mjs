@@ -1,8 +1,10 @@
 // The least Node can do and still hold the dialogue: canned replies, nothing parsed, nothing kept. A verb is known by
 // its first octet, a body ends where CRLF . CRLF stands. It is a measure, not a server: it believes its clients.
+// argv: a folder with `tmp` and `new`, if each message is to be stored there before it is answered.
 import { createServer } from "node:net";
 import { TLSSocket, createSecureContext } from "node:tls";
 import { generate } from "selfsigned";
+import { storeIn } from "./store-synced.mjs";
 
 const end = Buffer.from("\r\n.\r\n");
 const ok = Buffer.from("250 Ok\r\n");
@@ -20,7 +22,11 @@ const [A, E, D, Q, S] = [65, 69, 68, 81, 83];
 const pem = await generate([{ name: "commonName", value: "limit" }], { keyType: "ec", algorithm: "sha256" });
 const secureContext = createSecureContext({ cert: pem.cert, key: pem.private, minVersion: "TLSv1.2" });
 
+const root = process.argv[2];
+const store = root === undefined ? undefined : storeIn(root);
+
 function speak(socket) {
+  let body = [];
   let inBody = false;
   let tail = Buffer.alloc(0); // the last four octets of a body that goes on
   socket.on("error", () => {});
@@ -32,12 +38,18 @@ function speak(socket) {
         let found = tail.length > 0 ? Buffer.concat([tail, chunk.subarray(at, at + 4)]).indexOf(end) : -1;
         found = found >= 0 ? at + found + 5 - tail.length : (found = chunk.indexOf(end, at)) < 0 ? -1 : found + 5;
         if (found < 0) {
+          if (store !== undefined) body.push(chunk.subarray(at));
           tail = chunk.length - at >= 4 ? chunk.subarray(-4) : Buffer.concat([tail, chunk.subarray(at)]).subarray(-4);
           break;
         }
+        if (store === undefined) out.push(ok);
+        else {
+          body.push(chunk.subarray(at, found));
+          store(body, () => socket.write(ok)); // nobody pipelines behind a body here
+          body = [];
+        }
         at = found;
         inBody = false;
-        out.push(ok);
         continue;
       }
       const verb = chunk[at];

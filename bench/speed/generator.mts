@@ -1,6 +1,6 @@
-// The clients of the bench, in a process of their own. Every reply is checked: a wrong code ends the bench.
-import { type Socket, connect } from "node:net";
-import { connect as secure } from "node:tls";
+// The clients of the bench, in a process of their own. Every reply is checked: a wrong code, one too many and a
+// connection that is closed end the load.
+import { Speaker } from "./speaker.mts";
 
 export interface Load {
   readonly port: number;
@@ -29,77 +29,6 @@ export interface Done {
   readonly p99: number;
 }
 
-/** Replies of one connection, counted by their last lines. */
-class Speaker {
-  socket: Socket;
-  #rest = "";
-  #codes: string[] = [];
-  #wanted = 0;
-  #wake: ((codes: string[]) => void) | undefined;
-  #fail: ((problem: Error) => void) | undefined;
-
-  constructor(port: number) {
-    this.socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#listen();
-  }
-
-  #listen(): void {
-    this.socket.setEncoding("latin1");
-    this.socket.on("data", (chunk: string) => this.#hear(chunk));
-    this.socket.on("error", (problem) => this.#fail?.(problem));
-    this.socket.on("close", () => this.#fail?.(new Error("closed")));
-  }
-
-  /** Shakes hands, with the session that is there; gives the one to come again with. */
-  startTls(session: Buffer | undefined): Promise<{ ticket: Promise<Buffer>; reused: boolean }> {
-    this.socket.removeAllListeners();
-    return new Promise((resolve, reject) => {
-      const inner = secure({
-        socket: this.socket,
-        rejectUnauthorized: false,
-        ...(session === undefined ? {} : { session }),
-      });
-      const ticket = new Promise<Buffer>((settle) => inner.once("session", settle));
-      inner.once("error", reject);
-      inner.once("secureConnect", () => {
-        this.socket = inner;
-        this.#listen();
-        resolve({ ticket, reused: inner.isSessionReused() });
-      });
-    });
-  }
-
-  #hear(chunk: string): void {
-    const text = this.#rest + chunk;
-    let at = 0;
-    for (let end = text.indexOf("\r\n", at); end >= 0; end = text.indexOf("\r\n", at)) {
-      if (text.charCodeAt(at + 3) !== 45) this.#codes.push(text.slice(at, at + 3)); // 45: a hyphen, more lines come
-      at = end + 2;
-    }
-    this.#rest = text.slice(at);
-    this.#look();
-  }
-
-  #look(): void {
-    if (this.#codes.length < this.#wanted || this.#wake === undefined) return;
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake(this.#codes.splice(0, this.#wanted));
-  }
-
-  /** Writes, and resolves once these codes came. */
-  ask(octets: string | Uint8Array, ...codes: string[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#fail = reject;
-      this.#wanted = codes.length;
-      this.#wake = (heard) =>
-        heard.join() === codes.join() ? resolve() : reject(new Error(`${heard.join()} for ${codes.join()}`));
-      if (octets.length > 0) this.socket.write(octets);
-      this.#look();
-    });
-  }
-}
-
 const bodyOf = ({ octets, dots }: Load): Buffer => {
   const line = `${(dots ? ".." : "").padEnd(74, "abcdefghijklmnopqrstuvwxyz ")}\r\n`;
   const lines = line.repeat(Math.ceil(octets / 76));
@@ -108,24 +37,29 @@ const bodyOf = ({ octets, dots }: Load): Buffer => {
 
 const plain = Buffer.from("\0user\0secret").toString("base64");
 
-/** Sessions without a message. */
-async function visit(load: Load, next: () => boolean, took: number[]): Promise<void> {
-  let ticket: Buffer | undefined;
+/** A session without a message, resumed with that ticket; the first one gives the ticket to come again with. */
+async function visit({ port, session }: Load, ticket?: Buffer): Promise<Buffer | undefined> {
+  const speaker = new Speaker(port);
+  await speaker.ask("", "220");
+  await speaker.ask("EHLO client.test\r\n", "250");
+  if (session === "auth") {
+    await speaker.ask(`AUTH PLAIN ${plain}\r\n`, "235");
+    await speaker.quit();
+    return undefined;
+  }
+  await speaker.ask("STARTTLS\r\n", "220");
+  const begun = await speaker.startTls(ticket);
+  if (ticket !== undefined && !begun.reused) throw new Error("not resumed");
+  await speaker.ask("EHLO client.test\r\n", "250");
+  const given = session === "resumed" && ticket === undefined ? await begun.ticket : undefined;
+  await speaker.quit();
+  return given;
+}
+
+async function visits(load: Load, next: () => boolean, took: number[], ticket: Buffer | undefined): Promise<void> {
   while (next()) {
     const from = performance.now();
-    const speaker = new Speaker(load.port);
-    await speaker.ask("", "220");
-    await speaker.ask("EHLO client.test\r\n", "250");
-    if (load.session === "auth") await speaker.ask(`AUTH PLAIN ${plain}\r\n`, "235");
-    else {
-      await speaker.ask("STARTTLS\r\n", "220");
-      const begun = await speaker.startTls(load.session === "resumed" ? ticket : undefined);
-      if (load.session === "resumed" && ticket !== undefined && !begun.reused) throw new Error("not resumed");
-      await speaker.ask("EHLO client.test\r\n", "250");
-      if (load.session === "resumed") ticket ??= await begun.ticket;
-    }
-    await speaker.ask("QUIT\r\n", "221");
-    speaker.socket.destroy();
+    await visit(load, ticket);
     took.push(performance.now() - from);
   }
 }
@@ -134,7 +68,8 @@ async function visit(load: Load, next: () => boolean, took: number[]): Promise<v
 async function openLoop(load: Load, perSecond: number, took: number[]): Promise<void> {
   const idle: Speaker[] = [];
   const body = bodyOf(load);
-  const send = async (due: number): Promise<void> => {
+  const send = async (): Promise<void> => {
+    const begun = performance.now(); // a timer of the generator's own may come early or late
     let speaker = idle.pop();
     if (speaker === undefined) {
       speaker = new Speaker(load.port);
@@ -145,19 +80,20 @@ async function openLoop(load: Load, perSecond: number, took: number[]): Promise<
     await speaker.ask("RCPT TO:<u0@example.com>\r\n", "250");
     await speaker.ask("DATA\r\n", "354");
     await speaker.ask(body, "250");
-    took.push(performance.now() - due);
+    took.push(performance.now() - begun);
     idle.push(speaker);
   };
   const from = performance.now();
   const under: Promise<void>[] = [];
   for (let at = 0; at < load.messages; at += 1) {
-    const due = from + (at * 1000) / perSecond;
-    const wait = due - performance.now();
+    const wait = from + (at * 1000) / perSecond - performance.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    under.push(send(Math.max(due, performance.now() - 1))); // a timer of the generator's own may come late
+    const sent = send();
+    sent.catch(() => {}); // heard below
+    under.push(sent);
   }
   await Promise.all(under);
-  for (const { socket } of idle) socket.destroy();
+  for (const speaker of idle) await speaker.quit();
 }
 
 async function work(load: Load, next: () => boolean, took: number[]): Promise<void> {
@@ -178,21 +114,21 @@ async function work(load: Load, next: () => boolean, took: number[]): Promise<vo
     await speaker.ask(body, "250");
     took.push(performance.now() - from);
     if (load.kept) continue;
-    await speaker.ask("QUIT\r\n", "221");
-    speaker.socket.destroy();
+    await speaker.quit();
     speaker = undefined;
   }
-  speaker?.socket.destroy();
+  await speaker?.quit();
 }
 
 async function run(load: Load): Promise<Done> {
   let left = load.messages;
   const next = (): boolean => (left -= 1) >= 0;
   const took: number[] = [];
+  const ticket = load.session === "resumed" ? await visit(load) : undefined;
   const from = performance.now();
-  const go = load.session === undefined ? work : visit;
-  if (load.perSecond === undefined)
-    await Promise.all(Array.from({ length: load.parallel }, () => go(load, next, took)));
+  const go = (): Promise<void> =>
+    load.session === undefined ? work(load, next, took) : visits(load, next, took, ticket);
+  if (load.perSecond === undefined) await Promise.all(Array.from({ length: load.parallel }, go));
   else await openLoop(load, load.perSecond, took);
   const seconds = (performance.now() - from) / 1000;
   took.sort((one, other) => one - other);

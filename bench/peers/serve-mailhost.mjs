@@ -1,8 +1,8 @@
-// mailhost in one of the bench's dresses. Says its port to the parent. argv: the dress, and --raise-connections or --raise-counts, which raises those of a session too
-import { mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
+// mailhost in one of the bench's dresses. Says its port to the parent. argv: the dress, a folder
+// for what it writes, and --raise-connections or --raise-counts, which raises those of a session too
+import { openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { type Plugin, definePlugin, mailhost } from "@mailhost/core";
+import { definePlugin, mailhost } from "@mailhost/core";
 import { addressable } from "@mailhost/plugin-addressable";
 import { authPlain } from "@mailhost/plugin-auth-plain";
 import { debugLog } from "@mailhost/plugin-debug-log";
@@ -33,14 +33,14 @@ const takesAll = definePlugin({
   },
 });
 
-const root = mkdtempSync(join(tmpdir(), "mailhost-bench-"));
-const mission = (transport: string): Plugin[] => [
+const [, , dressName = "mission", root = ""] = process.argv;
+const mission = (transport) => [
   starttls({ selfSigned: true }),
   authPlain({ verify: () => true, allowInsecure: true }),
   addressable({ domains: ["example.com"] }),
   mux({ routes: { "*@example.com": transport } }),
 ];
-const dresses: Record<string, () => Plugin[]> = {
+const dresses = {
   bare: () => [takesAll(), nowhere()],
   mission: () => [...mission("nowhere"), nowhere()],
   trace: () => [...mission("nowhere"), nowhere(), debugLog({ text: join(root, "trace.txt") })],
@@ -48,11 +48,11 @@ const dresses: Record<string, () => Plugin[]> = {
   journal: () => [...mission("maildir"), maildir({ root, journal: true })],
 };
 
-const dress = dresses[process.argv[2] ?? "mission"];
+const dress = dresses[dressName];
 if (dress === undefined) throw new Error(`which of ${Object.keys(dresses).join(", ")}?`);
 const many = Number.MAX_SAFE_INTEGER;
 const file = openSync("/dev/null", "w");
-const say = (fields: object, message: string): void =>
+const say = (fields, message) =>
   void writeSync(file, `${JSON.stringify({ time: Date.now(), ...fields, msg: message })}\n`);
 const server = mailhost({
   name: "mx.example.com",
@@ -67,7 +67,4 @@ const server = mailhost({
 });
 await server.listen();
 process.send?.(server.addresses[0]?.port);
-process.on("disconnect", () => {
-  rmSync(root, { recursive: true, force: true });
-  process.exit(0);
-});
+process.on("disconnect", () => process.exit(0)); // the bench is over, or was ended

@@ -1,0 +1,122 @@
+// One workload: every server in turn, round by round, in an order that changes.
+import { setTimeout as sleep } from "node:timers/promises";
+import { cpu, forgetPeak, peak } from "../peers/processes.mts";
+import type { Peer } from "../peers/start.mts";
+import type { Driver } from "./driver.mts";
+import { Arrivals } from "./mailbox.mts";
+import { others } from "./servers.mts";
+import { type Figure, type Row, resultOf } from "./statistics.mts";
+import type { Workload } from "./workloads.mts";
+
+/** Rounds that are not counted: servers run for days, and the compiler takes seconds. */
+export const warmUp = 2;
+
+/** A round of a slow server has fewer messages: it takes that many seconds at most. */
+const longest = 1;
+
+async function measure(driver: Driver, peer: Peer, workload: Workload): Promise<Figure> {
+  const { messages } = workload;
+  const arrivals = workload.delivered === true && peer.newMail !== undefined ? new Arrivals(peer.newMail) : undefined;
+  const before = cpu(peer.pid);
+  const { seconds, median, p99 } = await driver.drive({ ...workload, port: peer.port });
+  const arrived = await arrivals?.all(messages, workload.octets);
+  await peer.settled?.();
+  const spent = cpu(peer.pid) - before;
+  const delivered = arrived === undefined ? {} : { delivered: arrivals?.rate(arrived) ?? NaN };
+  // What a journal has still to make durable stays
+  if (arrived !== undefined && !peer.name.includes("journal")) arrivals?.remove(arrived);
+  return {
+    microseconds: (spent * 1000) / messages,
+    perSecond: messages / seconds,
+    used: spent / 1000 / seconds,
+    median,
+    p99,
+    peak: peak(peer.pid),
+    ...delivered,
+  };
+}
+
+interface Runner {
+  readonly name: string;
+  readonly peer: Peer;
+  readonly rounds: Map<number, Figure>;
+  messages: number;
+  sent: number;
+  /** CPU that is in no round yet, in milliseconds. */
+  readonly from: number;
+  inRounds: number;
+}
+
+/** Waits until what a journal does some time after the answer is done, and gives all CPU that was in no round. */
+async function afterwards({ peer, from, inRounds }: Runner): Promise<number> {
+  await sleep(45_000);
+  for (let before = -1, tries = 0; cpu(peer.pid) - before > 5 && tries < 30; tries += 1) {
+    before = cpu(peer.pid);
+    await sleep(1000);
+  }
+  return cpu(peer.pid) - from - inRounds;
+}
+
+export interface Plan {
+  readonly rounds: number;
+  /** Waits for what is done later, too. */
+  readonly patient: boolean;
+}
+
+/** Peers take part in every second round: they are slow, and no decision hangs on their second digit. */
+const takesPart = (name: string, round: number): boolean => round < 0 || !others.has(name) || round % 2 === 0;
+
+async function turn(driver: Driver, runner: Runner, workload: Workload, round: number): Promise<void> {
+  const { name, peer, messages } = runner;
+  const parallel = workload.parallelFor?.[name] ?? workload.parallel;
+  const figure = await measure(driver, peer, { ...workload, parallel, messages });
+  if (round >= 0) runner.rounds.set(round, figure);
+  runner.sent += messages;
+  runner.inRounds += (figure.microseconds * messages) / 1000;
+  if (round < 0 && workload.perSecond === undefined)
+    runner.messages = Math.min(
+      workload.messages,
+      Math.max(parallel, Math.floor(longest * (figure.delivered ?? figure.perSecond))),
+    );
+}
+
+/** A peer that fails is told and left out from there on. Ours ends the bench. */
+export async function run(
+  driver: Driver,
+  title: string,
+  workload: Workload,
+  running: ReadonlyMap<string, Peer>,
+  plan: Plan,
+): Promise<Row> {
+  const runners = workload.servers.flatMap((name): Runner[] => {
+    const peer = running.get(name);
+    if (peer === undefined) return [];
+    forgetPeak(peer.pid);
+    const messages = others.has(name) ? Math.ceil(workload.messages / 4) : workload.messages;
+    return [{ name, peer, rounds: new Map(), messages, sent: 0, from: cpu(peer.pid), inRounds: 0 }];
+  });
+  for (let round = -warmUp; round < plan.rounds; round += 1)
+    for (let at = 0; at < runners.length; at += 1) {
+      const runner = runners[(at + round + warmUp) % runners.length];
+      if (runner === undefined || !takesPart(runner.name, round)) continue;
+      await turn(driver, runner, workload, round).catch((problem: unknown) => {
+        if (!others.has(runner.name))
+          throw new Error(`${title}: ${runner.name}: ${String(problem)}`, { cause: problem });
+        console.error(`${title}: ${runner.name} is left out: ${String(problem)}`);
+        runners.splice(runners.indexOf(runner), 1);
+      });
+    }
+  return rowOf(runners, workload, plan);
+}
+
+async function rowOf(runners: readonly Runner[], workload: Workload, plan: Plan): Promise<Row> {
+  const base = runners.find(({ name }) => name === (workload.base ?? "limit"))?.rounds ?? new Map<number, Figure>();
+  const row: Row = {};
+  for (const runner of runners) {
+    const result = resultOf(runner.rounds, base);
+    const late = plan.patient && workload.delivered === true && runner.name === "journal";
+    const later = late ? result.microseconds + ((await afterwards(runner)) * 1000) / runner.sent : undefined;
+    row[runner.name] = later === undefined ? result : { ...result, later };
+  }
+  return row;
+}
