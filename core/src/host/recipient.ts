@@ -132,11 +132,15 @@ export class RecipientHandle extends Handle implements Recipient {
 
   protected keep(): void {
     if (this.#said !== undefined) this.#case.add(this.#said);
-    this.#said = undefined;
+    this.forget();
   }
 
+  /** The next tap that says something says it there. */
   protected forget(): void {
-    this.#said = undefined;
+    const said = this.#said;
+    if (said === undefined) return;
+    said.local = said.relay = false;
+    said.route = said.otherRoute = undefined;
   }
 }
 

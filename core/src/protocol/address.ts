@@ -1,5 +1,5 @@
 import { canonicalDomain, canonicalLiteral } from "./domain.ts";
-import { DOT, isAscii } from "./octets.ts";
+import { DOT, codeAt, isAscii } from "./octets.ts";
 
 /**
  * A mailbox, RFC 5321 §4.1.2. `localPart` is unquoted, `domain` is canonical (lower-case A-labels, or a literal
@@ -19,34 +19,42 @@ for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 /** Blanks beyond ASCII are atext like any other character (RFC 6531 §3.3). */
 const isAtext = (code: number): boolean => (code < 0x80 ? atext[code] === 1 : code >= 0xa0);
 
-/** What a domain may hold is judged behind it; Unicode's blanks would be folded away there. */
-const upToDomainEnd = /[^>\s]*/y;
-
 /** RFC 5321 §4.5.3.1.1 asks for 64 at least; VERP senders write longer local parts. */
 const mostOfLocalPart = 256;
 
 /** Where the mailbox that starts at `from` ends, and what it is. Undefined when there is none. */
 export function readMailbox(text: string, from: number): { address: Address; end: number } | undefined {
-  const local = text[from] === '"' ? readQuoted(text, from) : readDotString(text, from);
-  if (local === undefined || text[local.end] !== "@") return undefined;
+  const local = codeAt(text, from) === quote ? readQuoted(text, from) : readDotString(text, from);
+  if (local === undefined || codeAt(text, local.end) !== atSign) return undefined;
   if (local.value.length > mostOfLocalPart) return undefined;
   const start = local.end + 1;
-  upToDomainEnd.lastIndex = start;
-  upToDomainEnd.test(text);
-  const end = upToDomainEnd.lastIndex;
-  const domain = readDomain(text.slice(start, end));
+  const domain = readDomain(text, start);
   if (domain === undefined) return undefined;
-  return { address: Object.freeze({ localPart: local.value, domain, text: text.slice(from, end) }), end };
+  const end = start + domain.written.length;
+  const { canonical } = domain;
+  return { address: Object.freeze({ localPart: local.value, domain: canonical, text: text.slice(from, end) }), end };
+}
+
+const [quote, atSign] = [0x22, 0x40];
+
+/** A domain as it was written, and its canonical form. */
+interface Domain {
+  readonly written: string;
+  readonly canonical: string;
 }
 
 /** Who writes to many writes to many of one domain. */
-let lastDomain: { readonly written: string; readonly canonical: string } = { written: "", canonical: "" };
+let lastDomain: Domain = { written: "", canonical: "" };
 
-function readDomain(written: string): string | undefined {
-  if (written !== "" && written === lastDomain.written) return lastDomain.canonical;
+/** What a domain may hold is judged behind its end; Unicode's blanks would be folded away there. */
+function readDomain(text: string, from: number): Domain | undefined {
+  const bracket = text.indexOf(">", from);
+  const inside = text.slice(from, bracket < 0 ? text.length : bracket);
+  if (inside !== "" && inside === lastDomain.written) return lastDomain;
+  const blank = inside.search(/\s/);
+  const written = blank < 0 ? inside : inside.slice(0, blank);
   const canonical = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
-  if (canonical !== undefined) lastDomain = { written, canonical };
-  return canonical;
+  return canonical === undefined ? undefined : (lastDomain = { written, canonical });
 }
 
 function readDotString(text: string, from: number): { value: string; end: number } | undefined {
@@ -56,11 +64,11 @@ function readDotString(text: string, from: number): { value: string; end: number
 
 /** Index behind the dot-string that begins there; that index itself when there is none. */
 function dotStringEnd(text: string, from: number): number {
-  for (let at = from; ; at += 1) {
-    const atom = at;
-    while (at < text.length && isAtext(text.charCodeAt(at))) at += 1;
-    if (at === atom) return from;
-    if (text.charCodeAt(at) !== DOT) return at;
+  for (let end = from; ; end += 1) {
+    const atom = end;
+    while (end < text.length && isAtext(text.charCodeAt(end))) end += 1;
+    if (end === atom) return from;
+    if (codeAt(text, end) !== DOT) return end;
   }
 }
 

@@ -10,10 +10,12 @@ export const asciiUpper = (text: string): string =>
 export const asciiLower = (text: string): string =>
   /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
 
+/** The UTF-16 code that stands there, or -1 beyond the end. */
+export const codeAt = (text: string, index: number): number => (index < text.length ? text.charCodeAt(index) : -1);
+
 /** SP or TAB, the blanks of SMTP, stands there. */
 export function isBlankAt(text: string, index: number): boolean {
-  if (index >= text.length) return false;
-  const code = text.charCodeAt(index);
+  const code = codeAt(text, index);
   return code === 0x20 || code === 0x09;
 }
 
@@ -24,8 +26,10 @@ export function withoutTrailingBlanks(text: string): string {
   return end === text.length ? text : text.slice(0, end);
 }
 
-// oxlint-disable-next-line no-control-regex -- finding octets beyond ASCII is the purpose
-export const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
+export function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
+}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();

@@ -1,6 +1,6 @@
 import { type Address, readMailbox } from "./address.ts";
 import { canonicalDomain, canonicalLiteral } from "./domain.ts";
-import { isBlankAt } from "./octets.ts";
+import { codeAt, isBlankAt } from "./octets.ts";
 
 /** Where a path was read to, and what it names. `null` is the null reverse-path `<>`. */
 export interface PathRead<P> {
@@ -33,13 +33,15 @@ function readPostmaster(text: string, from: number): PathRead<Address> | undefin
   return { path: address, end: from + postmaster[0].length };
 }
 
+const [opening, closing, atSign] = [0x3c, 0x3e, 0x40];
+
 function readPath(text: string, from: number): PathRead<Address> | undefined {
-  const bracketed = text[from] === "<";
+  const bracketed = codeAt(text, from) === opening;
   const start = bracketed ? skipSourceRoute(text, from + 1) : from;
   if (start === undefined) return undefined;
   const read = readMailbox(text, start);
   if (read === undefined) return undefined;
-  if (bracketed && text[read.end] !== ">") return undefined;
+  if (bracketed && codeAt(text, read.end) !== closing) return undefined;
   return bounded(text, { path: read.address, end: read.end + (bracketed ? 1 : 0) });
 }
 
@@ -56,13 +58,13 @@ function bounded<P>(text: string, read: PathRead<P>): PathRead<P> | undefined {
 
 /** Index behind `@a,@b:`; the index itself when there is none; undefined when it is malformed. */
 function skipSourceRoute(text: string, from: number): number | undefined {
-  if (text[from] !== "@") return from;
-  let at = from;
-  while (text[at] === "@") {
-    const end = hopEnd(text, at + 1);
-    if (!isDomain(text.slice(at + 1, end))) return undefined;
+  if (codeAt(text, from) !== atSign) return from;
+  let hop = from;
+  while (codeAt(text, hop) === atSign) {
+    const end = hopEnd(text, hop + 1);
+    if (!isDomain(text.slice(hop + 1, end))) return undefined;
     if (text[end] === ":") return end + 1;
-    at = end + 1; // behind a comma, or behind the end
+    hop = end + 1; // behind a comma, or behind the end
   }
   return undefined;
 }
