@@ -1,3 +1,4 @@
+import { Deadlines } from "./deadlines.ts";
 import type { Health } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
@@ -90,6 +91,8 @@ export class LiveGeneration implements Generation {
   /** By the name a plugin stands under. */
   readonly health: ReadonlyMap<string, Health>;
   readonly onlookers: Onlookers;
+  /** Of its sessions. */
+  readonly deadlines: Deadlines;
   /** Some watcher looks at bodies. */
   readonly bodiesTraced: boolean;
   readonly longestLine: number;
@@ -112,6 +115,7 @@ export class LiveGeneration implements Generation {
     this.plugins = parts.plugins;
     this.health = parts.health;
     this.onlookers = parts.onlookers;
+    this.deadlines = new Deadlines(parts.services.clock);
     this.bodiesTraced = parts.bodiesTraced;
     this.longestLine = parts.vocabulary.longestLine;
     this.banner = Object.freeze({ code: 220, text: `${parts.listener.serverName} ESMTP` });
@@ -126,16 +130,14 @@ export class LiveGeneration implements Generation {
     return this.#sessions;
   }
 
-  /** A session begins on this generation; the result ends it. */
-  enter(): () => void {
+  /** A session begins on this generation. Each is to `leave` once. */
+  enter(): void {
     this.#sessions += 1;
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      this.#sessions -= 1;
-      if (this.#sessions === 0) this.#retired?.();
-    };
+  }
+
+  leave(): void {
+    this.#sessions -= 1;
+    if (this.#sessions === 0) this.#retired?.();
   }
 
   /** Nobody waits any longer for sessions that do not end. */

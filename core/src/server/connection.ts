@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { LiveGeneration } from "../host/generation.ts";
+import type { Enrolled } from "../host/roll.ts";
 import { giveBack } from "../message/give-back.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Upgrade } from "../protocol/machine.ts";
@@ -7,7 +8,6 @@ import type { Client } from "../protocol/session.ts";
 import type { Peer } from "../session/connection.ts";
 import { SessionEngine } from "../session/engine.ts";
 import type { Wire } from "../session/wire.ts";
-import type { Enrolled } from "./roll.ts";
 import { secure } from "./upgrade.ts";
 
 /** Milliseconds a client gets to read the last reply before the socket is destroyed. */
@@ -15,41 +15,59 @@ const lingerMilliseconds = 2000;
 /** Octets that are still taken from it meanwhile: what was on its way, not a flood. */
 const lingerOctets = 1024 * 1024;
 
-interface Surroundings {
-  readonly spool: SpoolPlace;
-  readonly peer: Peer;
-  readonly closed: () => void;
-  readonly over: () => void;
+/** Who counts the connections. */
+export interface Home {
+  /** The socket is no more: another client may have its place. */
+  closed(connection: Connection): void;
+  /** Nor is the dialogue. */
+  over(connection: Connection): void;
 }
 
 /** One TCP stream with the engine that speaks on it. */
 export class Connection implements Wire, Enrolled {
   readonly engine: SessionEngine;
+  /** The client's, whoever an intermediary says it is. */
+  readonly address: string;
   /** In the listener's roll. */
   place = -1;
   readonly #raw: Socket;
   readonly #generation: LiveGeneration;
+  readonly #home: Home;
   #socket: Socket;
+  /** The socket and the dialogue: a message may outlive its connection. */
+  #open = 2;
   #ended = false;
+  /** Octets that are still taken once it ended. */
+  #left = lingerOctets;
   /** The kernel took less than was written. */
   #unsent = false;
   #linger: NodeJS.Timeout | undefined;
 
-  /** `closed`: the socket is no more; `over`: nor is the dialogue. */
-  constructor(socket: Socket, generation: LiveGeneration, { spool, peer, closed, over }: Surroundings) {
+  constructor(socket: Socket, generation: LiveGeneration, spool: SpoolPlace, peer: Peer, home: Home) {
     this.#raw = socket;
     this.#socket = socket;
     this.#generation = generation;
-    this.engine = new SessionEngine({ generation, wire: this, peer, spool, over });
+    this.#home = home;
+    this.address = peer.client.address;
+    this.engine = new SessionEngine({ generation, wire: this, peer, spool, over: () => this.#over() });
     // From the first tick on every socket has its error handler
     socket.on("error", (error) => this.engine.gone(error.message));
     socket.on("close", () => {
       clearTimeout(this.#linger);
-      closed();
+      home.closed(this);
+      this.#over();
       this.engine.gone("disconnected");
     });
     if (generation.vocabulary.preamble?.kind !== "upgrade") this.#attach(socket);
     this.engine.start();
+  }
+
+  /** One of both is over. */
+  #over(): void {
+    this.#open -= 1;
+    if (this.#open > 0) return;
+    this.#generation.leave();
+    this.#home.over(this);
   }
 
   #attach(socket: Socket): void {
@@ -58,13 +76,9 @@ export class Connection implements Wire, Enrolled {
   }
 
   readonly #onData = (octets: Buffer): void => {
-    this.engine.receive(octets);
+    if (this.#ended) this.#swallow(octets.length);
+    else this.engine.receive(octets);
     if (octets.length === octets.buffer.byteLength) giveBack(octets.buffer);
-  };
-  readonly #onSent = (): void => {
-    if (!this.#unsent || this.#socket.writableLength > 0) return;
-    this.#unsent = false;
-    this.engine.drained();
   };
   readonly #onEnd = (): void => {
     if (this.#ended) this.#socket.destroy();
@@ -74,9 +88,17 @@ export class Connection implements Wire, Enrolled {
   write(octets: Uint8Array): boolean {
     const socket = this.#socket;
     if (socket.destroyed) return true;
-    socket.write(octets, this.#onSent);
-    this.#unsent = socket.writableLength > 0;
-    return !this.#unsent;
+    // What the kernel took at once needs no callback: each would cost a tick
+    if (socket.write(octets)) return true;
+    if (!this.#unsent) socket.once("drain", () => this.#sent(socket));
+    this.#unsent = true;
+    return false;
+  }
+
+  #sent(socket: Socket): void {
+    if (socket !== this.#socket) return; // TLS begun meanwhile
+    this.#unsent = false;
+    this.engine.drained();
   }
 
   end(): void {
@@ -84,16 +106,16 @@ export class Connection implements Wire, Enrolled {
     this.#ended = true;
     const socket = this.#socket;
     // Octets that nobody read would turn the close into a reset, and the last reply would be lost
-    socket.off("data", this.#onData);
-    let left = lingerOctets;
-    socket.on("data", ({ length }: Buffer) => {
-      left -= length;
-      if (left < 0) this.destroy();
-    });
+    if (socket.listenerCount("data") === 0) socket.on("data", this.#onData);
     socket.resume();
     socket.end();
     // Cleared on close: else it would hold a whole session for nothing
     this.#linger = setTimeout(() => this.destroy(), lingerMilliseconds).unref();
+  }
+
+  #swallow(octets: number): void {
+    this.#left -= octets;
+    if (this.#left < 0) this.destroy();
   }
 
   destroy(): void {
@@ -118,6 +140,7 @@ export class Connection implements Wire, Enrolled {
     secure(raw, upgrade, this.#generation.timeouts.handshake, (result) => {
       if ("error" in result) return this.#failed(result.error);
       this.#socket = result.socket;
+      this.#unsent = false;
       // The end of TLS is the end of the connection: there is no way back to clear text
       result.socket.on("close", () => this.engine.gone("disconnected"));
       this.#attach(result.socket);

@@ -1,11 +1,11 @@
 import { type AddressInfo, type Server, type Socket, createServer, isIP } from "node:net";
 import type { LiveGeneration } from "../host/generation.ts";
+import { Roll } from "../host/roll.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Client } from "../protocol/session.ts";
 import { type Reply, encodeReply } from "../protocol/reply.ts";
-import { Connection, clientAddress, peerOf } from "./connection.ts";
-import { Roll } from "./roll.ts";
+import { Connection, type Home, clientAddress, peerOf } from "./connection.ts";
 import type { Place } from "./settings.ts";
 
 /** Milliseconds between 421 and the end of the socket, and from there to the end of all waiting. */
@@ -38,7 +38,7 @@ export class ConnectionCount {
 }
 
 /** One listening socket, and the generation that new connections get. */
-export class Listener {
+export class Listener implements Home {
   generation: LiveGeneration;
   /** Where bodies of new connections are kept. */
   spool: SpoolPlace;
@@ -105,25 +105,18 @@ export class Listener {
       else socket.end(encodeReply(refusal), () => socket.destroy());
       return;
     }
-    const leave = generation.enter();
-    let open = 2; // the socket and the dialogue: a message may outlive its connection
-    const over = (): void => {
-      open -= 1;
-      if (open > 0) return;
-      leave();
-      this.#connections.delete(connection);
-      if (this.#connections.size === 0) this.#emptied?.();
-    };
-    const connection = new Connection(socket, generation, {
-      spool: this.spool,
-      peer: peerOf(socket, address, this.#local),
-      closed: () => {
-        this.#count.leave(address);
-        over();
-      },
-      over: () => queueMicrotask(over),
-    });
-    this.#connections.add(connection);
+    generation.enter();
+    const peer = peerOf(socket, address, this.#local);
+    this.#connections.add(new Connection(socket, generation, this.spool, peer, this));
+  }
+
+  closed({ address }: Connection): void {
+    this.#count.leave(address);
+  }
+
+  over(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#emptied?.();
   }
 
   /** A flood is told once a minute, with how many there were. */

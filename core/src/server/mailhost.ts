@@ -150,9 +150,9 @@ export class Mailhost {
         options.listener === undefined ? "call prepare first" : `there is no listener ${options.listener}`,
       );
     const { generation } = force;
-    const leave = generation.enter();
+    generation.enter();
     const over = (): void => {
-      leave();
+      generation.leave();
       options.over?.();
     };
     const engine = new SessionEngine({

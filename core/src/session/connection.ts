@@ -26,13 +26,14 @@ export let note: (session: LiveSession, known: Known) => void;
 
 /** The session as core holds it: what plugins read, in plain JavaScript too, and only core writes. */
 export class LiveSession implements Session {
-  readonly id: string;
   readonly client: Client;
   readonly local: Client;
   readonly tls: TlsInfo | undefined;
   readonly startedAt: number;
   readonly dryRun: boolean;
   readonly #listener: ListenerInfo;
+  /** Made when somebody asks: most sessions are in no log. */
+  #id: string | undefined;
   #greeting: Greeting | undefined;
   #identity: Identity | undefined;
   #spokeEarly = false;
@@ -46,9 +47,9 @@ export class LiveSession implements Session {
     };
   }
 
-  constructor(listener: ListenerInfo, origin: Origin, startedAt: number, id = newId(startedAt), tls?: TlsInfo) {
+  constructor(listener: ListenerInfo, origin: Origin, startedAt: number, tls?: TlsInfo, id?: string) {
     this.#listener = listener;
-    this.id = id;
+    this.#id = id;
     this.client = Object.freeze(origin.client);
     this.local = Object.freeze(origin.local);
     this.dryRun = origin.dryRun;
@@ -57,6 +58,9 @@ export class LiveSession implements Session {
     Object.freeze(this);
   }
 
+  get id(): string {
+    return (this.#id ??= newId(this.startedAt));
+  }
   get greeting(): Greeting | undefined {
     return this.#greeting;
   }
@@ -79,7 +83,7 @@ export class LiveSession implements Session {
 
   /** A new session on the secured connection: nothing that was said in clear remains (RFC 3207 §4.2). */
   secured(tls: TlsInfo | undefined): LiveSession {
-    return new LiveSession(this.#listener, this, this.startedAt, this.id, tls);
+    return new LiveSession(this.#listener, this, this.startedAt, tls, this.id);
   }
 
   /** A new session for the client that a trusted intermediary names. */
@@ -89,8 +93,8 @@ export class LiveSession implements Session {
       this.#listener,
       { client: { address, port }, local: this.local, dryRun: this.dryRun },
       this.startedAt,
-      this.id,
       this.tls,
+      this.id,
     );
     if (identity !== undefined) note(session, { identity });
     return session;

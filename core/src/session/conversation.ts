@@ -27,7 +27,7 @@ export interface Floor {
   /** Replies so far leave now. */
   flush(): void;
   /** Octets the client sent and nobody has read. */
-  pending(): number;
+  readonly pending: number;
   /** Somebody who had to wait is done: read on. */
   resume(): void;
   upgrade(upgrade: Upgrade): void;
@@ -78,7 +78,7 @@ export class Conversation {
 
   /** Asks `connect`, then greets or refuses. */
   open(): void {
-    if (this.#floor.pending() > 0 && !this.greeted) note(this.#run.session, { spokeEarly: true }); // behind a preamble
+    if (this.#floor.pending > 0 && !this.greeted) note(this.#run.session, { spokeEarly: true }); // behind a preamble
     this.opening = true;
     this.#wait(
       (done: Done<Session>) => this.#judging.connection(this.#run.session, done),
@@ -262,7 +262,7 @@ export class Conversation {
 
   #upgrade({ reply, upgrade }: Extract<Step, { go: "upgrade" }>): void {
     // What came in clear behind the command would run inside TLS: CVE-2011-0411 and its kin
-    if (this.#floor.pending() > 0) return this.close(replies.mustEndGroup);
+    if (this.#floor.pending > 0) return this.close(replies.mustEndGroup);
     this.#say(reply);
     this.#floor.flush();
     this.secure(upgrade);

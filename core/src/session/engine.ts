@@ -8,8 +8,8 @@ import type { Reply } from "../protocol/reply.ts";
 import type { TlsInfo } from "../protocol/session.ts";
 import type { BodyIntake } from "./body.ts";
 import { type LiveSession, type Peer, note } from "./connection.ts";
-import { Conversation } from "./conversation.ts";
-import { Deadline } from "./deadline.ts";
+import { Conversation, type Floor } from "./conversation.ts";
+import type { Due } from "../host/deadlines.ts";
 import { LiveRun } from "./live-run.ts";
 import { Output } from "./output.ts";
 import { closed, nothing, preamble } from "./reading.ts";
@@ -37,15 +37,17 @@ export interface EngineOptions {
 }
 
 /** One dialogue over any wire (P2): cuts what arrives into lines and bodies, gathers replies, holds back, keeps time. */
-export class SessionEngine implements Engine {
+export class SessionEngine implements Engine, Floor, Due {
   readonly #generation: LiveGeneration;
   readonly #wire: Wire;
   readonly #run: LiveRun;
   readonly #input = new Input(giveBack);
   readonly #output: Output;
   readonly #conversation: Conversation;
-  readonly #deadline: Deadline;
   readonly #over: () => void;
+  /** Among those who wait for a deadline. */
+  place = -1;
+  dueAt = Infinity;
   #running = false;
   /** It had its turn: others are heard first. */
   #resting = false;
@@ -63,16 +65,7 @@ export class SessionEngine implements Engine {
     this.#over = over;
     this.#run = new LiveRun(generation, peer, dryRun);
     this.#output = new Output(wire);
-    const floor = {
-      send: (reply: Reply) => this.#output.send(reply),
-      flush: () => this.#output.flush(),
-      pending: () => this.#input.length,
-      resume: () => this.#resume(),
-      upgrade: (upgrade: Upgrade) => wire.upgrade(upgrade),
-      hangUp: (reason: string) => this.#hangUp(reason),
-    };
-    this.#conversation = new Conversation(generation, this.#run, floor, spool);
-    this.#deadline = new Deadline(this.#run.clock, () => this.#timedOut());
+    this.#conversation = new Conversation(generation, this.#run, this, spool);
   }
 
   get session(): LiveSession {
@@ -87,11 +80,12 @@ export class SessionEngine implements Engine {
 
   start(): void {
     if (this.#run.traced) this.#run.trace({ type: "open", at: this.#run.at, session: this.session });
+    this.#generation.deadlines.add(this);
     const first = this.#generation.vocabulary.preamble;
     if (first?.kind === "upgrade") return this.#conversation.secure(first.upgrade);
     if (first?.kind === "read") this.#conversation.reading = preamble;
     else this.#conversation.open();
-    this.#resume();
+    this.resume();
   }
 
   receive(octets: Uint8Array): void {
@@ -99,28 +93,28 @@ export class SessionEngine implements Engine {
     if (what === "closed") return;
     if (!this.#conversation.greeted && what !== "preamble") note(this.session, { spokeEarly: true });
     this.#input.push(octets);
-    this.#resume();
+    this.resume();
     this.#input.keep();
   }
 
   drained(): void {
     this.#output.congested = false;
-    this.#resume();
+    this.resume();
   }
 
   secured(tls: TlsInfo | undefined): void {
     if (this.#reading.what === "closed") return;
     // They came in clear: whatever the wire does, they never run inside TLS (CVE-2011-0411)
-    if (this.#input.length > 0) return this.#hangUp("octets in clear before TLS");
+    if (this.#input.length > 0) return this.hangUp("octets in clear before TLS");
     this.#output.congested = false; // whoever shook hands has read what was before
     this.#conversation.secured(tls);
-    this.#resume();
+    this.resume();
   }
 
   ended(): void {
     this.#ended = true;
     const waits = this.#reading.what === "nothing" && this.#input.length === 0;
-    if (waits && !this.#conversation.delivering) this.#hangUp("disconnected");
+    if (waits && !this.#conversation.delivering) this.hangUp("disconnected");
     else this.#go();
   }
 
@@ -131,7 +125,7 @@ export class SessionEngine implements Engine {
     if (reading.what === "body") void reading.intake.receiver.discard();
     this.#conversation.reading = closed;
     this.#input.clear();
-    this.#deadline.stop();
+    this.#generation.deadlines.delete(this);
     const { delivering } = this.#conversation;
     if (this.#run.traced)
       this.#run.trace({ type: "close", at: this.#run.at, session: this.session, reason, delivering });
@@ -149,13 +143,31 @@ export class SessionEngine implements Engine {
 
   stop(): void {
     this.#run.abort("shutdown");
-    if (this.#conversation.securing) this.#hangUp("shutdown");
+    if (this.#conversation.securing) this.hangUp("shutdown");
     else if (this.#reading.what !== "closed") this.#conversation.close(replies.shuttingDown);
+  }
+
+  // -- what the conversation asks for ---------------------------------------------------------------
+
+  send(reply: Reply): void {
+    this.#output.send(reply);
+  }
+
+  flush(): void {
+    this.#output.flush();
+  }
+
+  get pending(): number {
+    return this.#input.length;
+  }
+
+  upgrade(upgrade: Upgrade): void {
+    this.#wire.upgrade(upgrade);
   }
 
   // -- the loop ----------------------------------------------------------------------------------
 
-  #resume(): void {
+  resume(): void {
     this.#go();
     this.#touch();
   }
@@ -170,7 +182,7 @@ export class SessionEngine implements Engine {
       if (this.#draining && this.#idle && !this.#resting) this.#conversation.close(replies.shuttingDown);
       this.#output.flush();
       const reads = this.#reading.what !== "nothing" && !this.#resting && !this.#output.congested;
-      if (this.#ended && reads) this.#hangUp("disconnected");
+      if (this.#ended && reads) this.hangUp("disconnected");
     } catch (error) {
       this.#run.log.error({ err: error, session: this.session.id }, "the engine failed");
       this.#conversation.close(replies.internal);
@@ -195,7 +207,7 @@ export class SessionEngine implements Engine {
     this.#resting = true;
     setImmediate(() => {
       this.#resting = false;
-      this.#resume();
+      this.resume();
     });
   }
 
@@ -252,7 +264,7 @@ export class SessionEngine implements Engine {
     await intake.receiver.drained();
     if (this.#gone) return intake.receiver.discard();
     this.#conversation.reading = { what: "body", intake };
-    this.#resume();
+    this.resume();
   }
 
   #readPreamble(): boolean {
@@ -261,7 +273,7 @@ export class SessionEngine implements Engine {
     const read = first.read(new Uint8Array(this.#input.peek().subarray(0, first.octets)), this.session);
     if (read === undefined && this.#input.length < first.octets) return false;
     if (read === undefined || read === null) {
-      this.#hangUp("bad preamble");
+      this.hangUp("bad preamble");
       return false;
     }
     this.#input.consume(read.used);
@@ -291,17 +303,22 @@ export class SessionEngine implements Engine {
     // Whoever waits for us is not late: judges have deadlines of their own
     const waits = what === "nothing" && !this.#output.congested;
     const patience = waits ? Infinity : what === "body" ? timeouts.data : timeouts.command;
-    this.#deadline.set(Math.min(this.#run.clock.now() + patience, this.session.startedAt + timeouts.session));
+    this.#setDeadline(Math.min(this.#run.clock.now() + patience, this.session.startedAt + timeouts.session));
   }
 
-  #timedOut(): void {
+  #setDeadline(at: number): void {
+    this.dueAt = at;
+    this.#generation.deadlines.moved(this);
+  }
+
+  overdue(): void {
     const { clock } = this.#run;
-    if (this.#reading.what === "nothing" && !this.#output.congested) return this.#deadline.set(clock.now() + 1000);
+    if (this.#reading.what === "nothing" && !this.#output.congested) return this.#setDeadline(clock.now() + 1000);
     const tooLong = clock.now() >= this.session.startedAt + this.#generation.timeouts.session;
     this.#conversation.close(tooLong ? replies.sessionTooLong : replies.idleTooLong);
   }
 
-  #hangUp(reason: string): void {
+  hangUp(reason: string): void {
     if (this.#gone) return;
     this.gone(reason);
     this.#wire.end();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Roll } from "../../src/server/roll.ts";
+import { Roll } from "../../src/host/roll.ts";
 
 test("whoever leaves is gone and all others stay, whatever the order", () => {
   const roll = new Roll<{ place: number; name: string }>();
