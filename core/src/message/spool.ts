@@ -165,11 +165,14 @@ export class Spool {
 
 const free = (chunks: readonly Uint8Array[]): void => chunks.forEach(({ buffer }) => giveBack(buffer));
 
+/** To make an array of no octets costs as much as to make any other. */
+const none = new Uint8Array(0);
+
 /** Octets in order, copied together. */
 class Gathered {
   #chunks: Uint8Array[] = [];
   /** Where small pieces are copied to, and which of its octets stand in no chunk yet. */
-  #buffer = new Uint8Array(0);
+  #buffer = none;
   #from = 0;
   #to = 0;
 
@@ -200,7 +203,7 @@ class Gathered {
     this.#seal();
     const chunks = this.#chunks;
     this.#chunks = [];
-    this.#buffer = new Uint8Array(0);
+    this.#buffer = none;
     this.#from = this.#to = 0;
     return chunks;
   }
