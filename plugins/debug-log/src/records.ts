@@ -1,5 +1,6 @@
 import { type Client, type HookName, type LineFault, type TapOutcome, describeEdit, replyLines } from "@mailhost/core";
 import type { Seen } from "./seen.ts";
+import { isoTime } from "./time.ts";
 
 /** The form of the records; another number means another form. */
 export const recordVersion = 1;
@@ -118,7 +119,7 @@ export type DumpRecord =
 
 /** What was seen, as a record. */
 export function recordOf(seen: Seen): DumpRecord {
-  const common: Common = { v: recordVersion, at: new Date(seen.at).toISOString(), session: seen.session.id };
+  const common: Common = { v: recordVersion, at: isoTime(seen.at), session: seen.session.id };
   const { type } = seen;
   switch (type) {
     case "open": {

@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import { type Edit, type LineFault, type TapOutcome, describeEdit, printable, replyLines } from "@mailhost/core";
 import type { PieceSeen, Seen } from "./seen.ts";
+import { isoTime } from "./time.ts";
 
 const faults: Record<LineFault, string> = {
   tooLong: "(a line that was too long)",
@@ -18,8 +19,9 @@ export class TextForm {
   #time = "";
   #session = "";
   #head = "";
-  /** By plugin. */
+  /** What the tap of a plugin did last: most do the same for everybody, and core says it by the same object. */
   readonly #did = new Map<string, Did>();
+  #lastReply = { line: "", text: "" };
 
   constructor(colour: boolean) {
     this.#colour = colour;
@@ -31,13 +33,15 @@ export class TextForm {
       case "client":
         return this.#line("cyan", `C: ${seen.fault === undefined ? printable(seen.line) : faults[seen.fault]}`);
       case "server":
-        return this.#line(replyStyle(seen.line), `S: ${printable(seen.line)}`);
+        return this.#reply(seen.line);
       case "piece":
         return this.#piece(seen);
       case "tap":
         return this.#tap(seen);
       case "dropped":
         return this.#note(`${seen.records} entries are missing here: there was no room for them`, "magenta");
+      case "route":
+        return this.#line("gray", `-- ${printable(seen.recipient)} goes to ${goalOf(seen)}`);
       default:
         return this.#note(wordsOf(seen));
     }
@@ -46,10 +50,10 @@ export class TextForm {
   /** Every line begins with the time and the end of the session's id: mostly those of the line before. */
   #begin({ at, session: { id } }: Seen): void {
     if (at === this.#at && id === this.#session) return;
-    if (at !== this.#at) this.#time = new Date(at).toISOString().slice(11, 23);
+    if (at !== this.#at) this.#time = isoTime(at).slice(11, 23);
     this.#at = at;
     this.#session = id;
-    this.#head = `${this.#paint("gray", `${this.#time} ${id.slice(-6).padEnd(6)}`)} `;
+    this.#head = [this.#paint("gray", `${this.#time} ${id.slice(-6).padEnd(6)}`), " "].join("");
   }
 
   #paint(style: Style, text: string): string {
@@ -76,51 +80,60 @@ export class TextForm {
     return hidden > 0 ? text + this.#line("cyan", `C: (${hidden} octets)`) : text;
   }
 
+  /** Most replies are those of the line before, or of the recipient before. */
+  #reply(line: string): string {
+    if (line !== this.#lastReply.line) this.#lastReply = { line, text: this.#kept(replyStyle(line), `S: ${line}`) };
+    return `${this.#head}${this.#lastReply.text}`;
+  }
+
   /** What a tap did: only what changed something. */
   #tap(tap: TapSeen): string {
-    const { plugin, version, hook, milliseconds, outcome } = tap;
+    const { plugin, version, hook, milliseconds, outcome, edits } = tap;
     const took = milliseconds < 0.05 ? "0.0" : milliseconds.toFixed(1);
     if (outcome.kind !== "silent")
       return this.#note(`${plugin} ${version} ${cameTo(outcome)} (${hook}, ${took} ms)`, "magenta");
-    return tap.edits.length === 0 ? "" : this.#line("gray", `${this.#wordsOf(tap)}${took} ms)`);
+    if (edits.length === 0) return "";
+    let did = this.#did.get(plugin);
+    if (did === undefined || did.hook !== hook || did.took !== took || !sameEdits(did.edits, edits)) {
+      const words = `-- ${plugin} ${version}: ${edits.map(describeEdit).join(", ")} (${hook}, ${took} ms)`;
+      did = { hook, took, edits, text: this.#kept("gray", words) };
+      this.#did.set(plugin, did);
+    }
+    return `${this.#head}${did.text}`;
   }
 
-  /** Most taps do the same for everybody, and core says the same with the same objects. */
-  #wordsOf({ plugin, version, hook, edits }: TapSeen): string {
-    const known = this.#did.get(plugin);
-    if (known !== undefined && known.hook === hook && sameEdits(known.edits, edits)) return known.words;
-    const words = `-- ${printable(`${plugin} ${version}: ${edits.map(describeEdit).join(", ")}`)} (${hook}, `;
-    this.#did.set(plugin, { hook, edits, words });
-    return words;
+  /** The rest of a line that will come again. Joined it is one string; put together otherwise, a tree of its parts. */
+  #kept(style: Style, text: string): string {
+    return [this.#paint(style, printable(text)), "\n"].join("");
   }
 }
 
-/** What the tap of a plugin did last. */
+/** What a tap did, and the rest of its line. */
 interface Did extends Pick<TapSeen, "hook" | "edits"> {
-  readonly words: string;
+  readonly took: string;
+  readonly text: string;
 }
 
 const sameEdits = (some: readonly Edit[], others: readonly Edit[]): boolean =>
   some.length === others.length && some.every((edit, at) => edit === others[at]);
 
 type TapSeen = Extract<Seen, { type: "tap" }>;
-type Noted = Exclude<Seen, { type: "client" | "server" | "piece" | "tap" | "dropped" }>;
+type Noted = Exclude<Seen, { type: "client" | "server" | "piece" | "tap" | "route" | "dropped" }>;
+
+const goalOf = ({ transport, nexthop }: Extract<Seen, { type: "route" }>): string =>
+  printable(nexthop === undefined ? transport : `${transport} ${nexthop}`);
 
 function wordsOf(seen: Noted): string {
   switch (seen.type) {
     case "open": {
       const { client, listener } = seen.session;
-      const day = new Date(seen.at).toISOString().slice(0, 10);
+      const day = isoTime(seen.at).slice(0, 10);
       return `${client.address} port ${client.port} connected to listener ${listener} on ${day}`;
     }
     case "secured":
       return `TLS begins: ${seen.protocol} ${seen.cipher}`;
     case "assumed":
       return `the client is ${seen.session.client.address} port ${seen.session.client.port}`;
-    case "route": {
-      const { recipient, transport, nexthop } = seen;
-      return `${recipient} goes to ${transport}${nexthop === undefined ? "" : ` ${nexthop}`}`;
-    }
     case "delivered":
       return `message ${seen.transaction}: ${replyLines(seen.reply).join(" / ")}`;
     case "close":
