@@ -1,11 +1,16 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import * as promises from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Mailhost, type Plugin, definePlugin, mailhost } from "@mailhost/core";
-import { type MaildirOptions, mailboxPath, maildir } from "@mailhost/plugin-maildir";
+import { type MaildirOptions, mailboxPath } from "@mailhost/plugin-maildir";
 import { Client, TestClock } from "@mailhost/testkit";
+import { maildirOn } from "../../plugins/maildir/src/maildir.ts";
 import { quietLog } from "../support/dialogue.ts";
 import { unwatched } from "./file-calls.ts";
+
+/** All of it in this thread, where its calls are met. */
+const maildir = maildirOn(promises);
 
 /** A delivery whose system calls are looked at. */
 export interface Scenario {

@@ -11,6 +11,8 @@ const senders = 20;
 
 export interface Campaign {
   readonly form: Form;
+  /** Acknowledged by maildir's journal, whose thread puts out the files. */
+  readonly journal?: boolean;
   readonly kills: number;
   /** Acknowledged in all, at least. */
   readonly messages: number;
@@ -34,19 +36,27 @@ export interface Figures {
   readonly problems: readonly string[];
 }
 
-const configuration = JSON.stringify({
-  name: "mx.example.com",
-  listeners: [{ host: "127.0.0.1", port: 0 }],
-  plugins: [
-    ["addressable", { domains: ["0.example.com", "1.example.com"] }],
-    ["maildir", { root: "mail" }],
-  ],
-  default: { local: "maildir" },
-});
+const configuration = (journal: boolean): string =>
+  JSON.stringify({
+    name: "mx.example.com",
+    listeners: [{ host: "127.0.0.1", port: 0 }],
+    plugins: [
+      ["addressable", { domains: ["0.example.com", "1.example.com"] }],
+      ["maildir", { root: "mail", journal }],
+    ],
+    default: { local: "maildir" },
+  });
 
 /** Kills a server at random moments amid the work of its clients, and looks after each restart what is there. */
-export async function campaign({ form, kills, messages, seed, report = () => {} }: Campaign): Promise<Figures> {
-  const folder = serverFolder("kills", { "mailhost.config.json": configuration });
+export async function campaign({
+  form,
+  journal = false,
+  kills,
+  messages,
+  seed,
+  report = () => {},
+}: Campaign): Promise<Figures> {
+  const folder = serverFolder("kills", { "mailhost.config.json": configuration(journal) });
   const ledger = new Ledger(join(folder, "mail"));
   const crew = Array.from({ length: senders }, (_, at) => new Sender(ledger, seed + at));
   const pick = random(seed);
@@ -139,11 +149,13 @@ async function killStarting(server: Command, milliseconds: number): Promise<numb
 async function settle(server: Command, ledger: Ledger, crew: readonly Sender[]): Promise<void> {
   await server.listens();
   await Promise.all(crew.map((sender) => sender.finish(server.ports[0] ?? 0)));
-  ledger.check();
   for (let look = 0; ledger.leftovers > 0; look += 1) {
     if (look > 100) return void ledger.problems.push(`${ledger.leftovers} files stay in tmp`);
     await sleep(50);
   }
+  server.kill("SIGTERM"); // with a journal, files follow the 250
+  await server.ended;
+  ledger.check();
 }
 
 const progress = (kills: number, ledger: Ledger, restarts: readonly Greeted[], begun: number): string => {

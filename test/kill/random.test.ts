@@ -8,11 +8,11 @@ const kills = process.env["CI"] === undefined ? 5 : 20;
 const seed = Number(process.env["KILLS_SEED"] ?? Date.now() % 2 ** 31);
 
 // KILLS_SEED makes the same moments again
-test(
-  `kill -9 at ${kills} random moments (seed ${seed}) loses nothing that was acknowledged`,
+test.each([false, true])(
+  `kill -9 at ${kills} random moments (seed ${seed}) loses nothing that was acknowledged, journal %s`,
   { timeout: 300_000 },
-  async () => {
-    const figures = await campaign({ form: "source", kills, messages: 50 * kills, seed });
+  async (journal) => {
+    const figures = await campaign({ form: "source", journal, kills, messages: 50 * kills, seed });
     expect(figures.problems).toEqual([]);
     expect(figures.acknowledged).toBeGreaterThanOrEqual(50 * kills);
     expect(figures.copies).toBeGreaterThanOrEqual(figures.acknowledged);

@@ -5,6 +5,7 @@ import { errorCode } from "@mailhost/core";
 /** What of an open file is used. */
 export interface OpenFile {
   write(octets: Uint8Array, offset?: number, length?: number, position?: number): Promise<{ bytesWritten: number }>;
+  writev(pieces: readonly Uint8Array[], position?: number): Promise<{ bytesWritten: number }>;
   read(octets: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
   chmod(mode: number): Promise<void>;
   sync(): Promise<void>;

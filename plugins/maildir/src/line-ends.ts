@@ -7,9 +7,14 @@ export class LineEnds {
   #waiting = false;
 
   push(octets: Uint8Array): Uint8Array {
-    if (octets.length === 0) return octets;
-    const out = new Uint8Array(octets.length + 1);
-    let length = 0;
+    const out = Buffer.allocUnsafe(octets.length + 1);
+    return out.subarray(0, this.into(out, 0, octets));
+  }
+
+  /** As `push`, to that place in `out`, which has room for one octet more than there are. Gives where it ends there. */
+  into(out: Uint8Array, place: number, octets: Uint8Array): number {
+    if (octets.length === 0) return place;
+    let length = place;
     if (this.#waiting && octets[0] !== LF) out[length++] = CR;
     this.#waiting = false;
     let from = 0;
@@ -22,7 +27,7 @@ export class LineEnds {
       from = at + 1;
     }
     out.set(octets.subarray(from), length);
-    return out.subarray(0, length + octets.length - from);
+    return length + octets.length - from;
   }
 
   /** What still waits. */

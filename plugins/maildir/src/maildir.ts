@@ -2,6 +2,7 @@ import * as promises from "node:fs/promises";
 import {
   type Delivery,
   type Host,
+  type Log,
   type Opinion,
   type Recipient,
   type Route,
@@ -14,13 +15,17 @@ import {
 import * as v from "valibot";
 import { MaildirDelivery, missing } from "./delivery.ts";
 import type { Files } from "./files.ts";
+import type { FoldersOptions } from "./folders.ts";
 import { JournalDelivery } from "./journal/delivery.ts";
+import { type Hands, OwnHands } from "./journal/hands.ts";
+import type { Outlet } from "./journal/put.ts";
 import { replay } from "./journal/replay.ts";
+import { ThreadHands } from "./journal/thread-hands.ts";
 import { type Tags, locate, patternProblem } from "./mailbox.ts";
 import type { Quota } from "./quota.ts";
 import { full } from "./reservation.ts";
 import { type Settings, checkRoot, readSettings } from "./settings.ts";
-import { Store } from "./store.ts";
+import { type Means, Store } from "./store.ts";
 import { sweep } from "./sweep.ts";
 
 /** Where mail is stored, and how. */
@@ -86,7 +91,10 @@ const schema = v.strictObject(
 );
 
 /** The plugin on a file system of one's own. */
-export const maildirOn = (files: Files) =>
+export const maildirOn = (files: Files) => maildirWith({ files, hands: (outlet) => new OwnHands(outlet) });
+
+/** The plugin with means of one's own. */
+export const maildirWith = (means: Means) =>
   definePlugin<MaildirOptions>({
     name: "maildir",
     version: "1.0.0",
@@ -94,8 +102,8 @@ export const maildirOn = (files: Files) =>
     options: { schema, keys: Object.keys(schema.entries) },
     async apply(host, options) {
       const settings = readSettings(options);
-      await checkRoot(files, settings);
-      const store = await openStore(host, files, settings);
+      await checkRoot(means.files, settings);
+      const store = await openStore(host, means, settings);
       host.extend({ transports: [{ kind: "local", phases: "two" }] });
       if (store.quotas !== undefined || !settings.create) {
         // What can be refused here keeps the other recipients of the message. A failure is judged once more when it is stored
@@ -123,23 +131,33 @@ export const maildirOn = (files: Files) =>
   });
 
 /** Stores each message in the Maildir of each recipient, durably, before it is acknowledged. */
-export const maildir = maildirOn(promises);
+export const maildir = maildirWith({ files: promises, hands: inThread });
+
+/** Follows the 250 on a thread of its own, which is woken once for many files. */
+function inThread(outlet: Outlet, { root, folderMode, fsync }: FoldersOptions, log: Log): Hands {
+  const complain = (error: unknown): void =>
+    log.error({ err: error, root }, "the thread that puts out mail has ended: it is put out without one");
+  return new ThreadHands({ root, create: true, folderMode, fsync }, new OwnHands(outlet), complain);
+}
 
 /** By way of the journal, where there is one and it takes the message. */
 function copiesOf(store: Store, delivery: Delivery): MaildirDelivery | JournalDelivery {
   const { journal } = store;
-  const promised = journal?.promise(delivery.message.octets, delivery.recipients.length);
-  return journal === undefined || promised === undefined
+  if (journal === undefined) return new MaildirDelivery(store, delivery);
+  const { octets } = delivery.message;
+  const promised = journal.promise(octets, delivery.recipients.length);
+  return promised === undefined
     ? new MaildirDelivery(store, delivery)
-    : new JournalDelivery(store, journal, delivery, promised);
+    : new JournalDelivery(store, journal, delivery, { octets, promised });
 }
 
 /** One store and one sweep for all listeners and generations that store alike. What a killed server still owes comes first. */
-function openStore(host: Host, files: Files, settings: Settings): Promise<Store> {
+function openStore(host: Host, means: Means, settings: Settings): Promise<Store> {
   const stop = new AbortController();
   const open = async (): Promise<Store> => {
     const { root, path } = settings;
-    const store = new Store(files, settings, host.clock, host.log);
+    const { files } = means;
+    const store = new Store(means, settings, host.clock, host.log);
     await replay(store.outlet, host.log);
     const complain = (folder: string, error: unknown): void =>
       host.log.warn({ err: error, folder }, "could not sweep failed deliveries");

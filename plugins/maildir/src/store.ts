@@ -1,6 +1,7 @@
 import { type Clock, type Log, errorCode } from "@mailhost/core";
 import { type Files, syncFolder } from "./files.ts";
-import { Folders } from "./folders.ts";
+import { Folders, type FoldersOptions } from "./folders.ts";
+import type { Hands } from "./journal/hands.ts";
 import { Journal } from "./journal/journal.ts";
 import type { Outlet } from "./journal/put.ts";
 import { Limiter } from "./limiter.ts";
@@ -11,6 +12,13 @@ import { SharedWork } from "./shared-work.ts";
 
 /** Copies written at once by one server: bounds open files and memory. */
 const mostWriters = 32;
+
+/** What mail is stored with. */
+export interface Means {
+  readonly files: Files;
+  /** Who puts out what a journal has acknowledged. */
+  readonly hands: (outlet: Outlet, options: FoldersOptions, log: Log) => Hands;
+}
 
 /** What all deliveries below one root share, over listeners and generations. */
 export class Store {
@@ -24,14 +32,16 @@ export class Store {
   /** A folder that gets several messages at once is synced for all of them. */
   readonly folderSyncs = new SharedWork((folder) => this.writers.run(() => syncFolder(this.files, folder)));
 
-  constructor(files: Files, settings: Settings, clock: Clock, log: Log) {
+  constructor({ files, hands }: Means, settings: Settings, clock: Clock, log: Log) {
     this.files = files;
     this.settings = settings;
     this.clock = clock;
     this.folders = new Folders(files, settings, () => clock.now());
     this.quotas = settings.quota === undefined ? undefined : new Quotas(files, settings.quota);
     const { fsync } = settings;
-    if (settings.journal) this.journal = new Journal({ outlet: this.outlet, fsync, clock, log });
+    const { outlet } = this;
+    if (settings.journal)
+      this.journal = new Journal({ outlet, hands: hands(outlet, settings, log), fsync, clock, log });
   }
 
   /** How mail that was acknowledged becomes files. */

@@ -24,6 +24,8 @@ import { maildirOn } from "../src/maildir.ts";
 import { Client, emptyFolder, filesBelow, quietLog, serve, stored, storing } from "./server.ts";
 
 const jane = "jane@example.com";
+/** A thread that reads TypeScript takes its time to start. */
+const soon = { timeout: 10_000 };
 const letter = (subject: string): string => `Subject: ${subject}\r\n\r\nHello ${subject}.`;
 const systemError = (code: string): Error => Object.assign(new Error(`${code}: on purpose`), { code });
 
@@ -89,7 +91,7 @@ test("copies follow the 250, each recipient's own; at the end nothing but them i
   expect(await client.deliver([jane, "john+shop@example.com"], letter("one"))).toMatch(/^250 /);
   expect(await client.deliver([jane], letter("two"))).toMatch(/^250 /);
   client.leave();
-  await expect.poll(() => subjectsOf(root)).toEqual(["one", "two"]);
+  await expect.poll(() => subjectsOf(root), soon).toEqual(["one", "two"]);
   const [first] = stored(mailboxPath(root, "john+shop@example.com"));
   expect(first).toMatch(/^Return-Path: <sender@example\.com>\nDelivered-To: john\+shop@example\.com\nReceived: /);
   expect(first).toMatch(/\nSubject: one\n\nHello one\.\n$/);
@@ -123,8 +125,8 @@ test("each message once: read, flagged, deleted or not", async () => {
   const client = await new Client(server).greet();
   for (const subject of ["deleted", "flagged", "fresh"]) await client.deliver([jane], letter(subject));
   client.leave();
-  await expect.poll(() => subjectsOf(root)).toEqual(["deleted", "flagged", "fresh"]);
-  await expect.poll(() => marksIn(root)).toBe(3);
+  await expect.poll(() => subjectsOf(root), soon).toEqual(["deleted", "flagged", "fresh"]);
+  await expect.poll(() => marksIn(root), soon).toBe(3);
   const mailbox = mailboxPath(root, jane);
   for (const name of readdirSync(join(mailbox, "new"))) {
     const path = join(mailbox, "new", name);
@@ -151,7 +153,7 @@ test("twenty at once share the waits for the disk", async () => {
   const server = await serve(storing({ root, journal: true }, maildirOn(files)));
   const clients = await Promise.all(Array.from({ length: 20 }, () => new Client(server).greet()));
   expect(await clients[0]?.deliver([jane], letter("first"))).toMatch(/^250 /); // makes all there is to make
-  await expect.poll(() => subjectsOf(root)).toEqual(["first"]);
+  await expect.poll(() => subjectsOf(root), soon).toEqual(["first"]);
   calls.clear();
   const replies = await Promise.all(clients.map((client, number) => client.deliver([jane], letter(`${number}`))));
   expect(new Set(replies.map((reply) => reply.slice(0, 4)))).toEqual(new Set(["250 "]));
@@ -294,7 +296,7 @@ test("a quota counts what is acknowledged and not put out yet", async () => {
   expect(await client.deliver([jane], letter("one"))).toMatch(/^250 /);
   expect(await client.deliver([jane], letter("two"))).toMatch(/^452 4\.2\.2 /);
   goOn();
-  await expect.poll(() => subjectsOf(root)).toEqual(["one"]);
+  await expect.poll(() => subjectsOf(root), soon).toEqual(["one"]);
   expect(await client.deliver([jane], letter("three"))).toMatch(/^452 4\.2\.2 /);
   client.leave();
 });
@@ -314,7 +316,7 @@ test("what was refused because the disk did not take it does not come after a ki
   expect(await client.deliver([jane], letter("two"))).toBe("451 4.3.0 Temporary local problem");
   expect(await client.deliver([jane], letter("three"))).toMatch(/^250 /);
   client.leave();
-  await expect.poll(() => subjectsOf(root)).toEqual(["one", "three"]);
+  await expect.poll(() => subjectsOf(root), soon).toEqual(["one", "three"]);
   const left = await afterKill(root);
   await restarted(left);
   expect(subjectsOf(left)).toEqual(["one", "three"]);
@@ -334,12 +336,12 @@ test("a segment is used again once its mail is durable; an fsync that fails writ
   const server = await serve({ ...storing({ root, journal: true }, maildirOn({ ...promises, open })), clock });
   const client = await new Client(server).greet();
   for (const subject of ["one", "two"]) expect(await client.deliver([jane], letter(subject))).toMatch(/^250 /);
-  await expect.poll(() => marksIn(root)).toBe(2);
+  await expect.poll(() => marksIn(root), soon).toBe(2);
   const before = inodes(root);
   clock.advance(39_000);
   expect(marksIn(root)).toBe(2);
   clock.advance(2000);
-  await expect.poll(() => marksIn(root), { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => marksIn(root), soon).toBe(0);
   expect(subjectsOf(root)).toEqual(["one", "two"]);
   expect(inodes(root).filter((inode) => before.includes(inode))).toHaveLength(1);
   expect(await client.deliver([jane], letter("three"))).toMatch(/^250 /);
@@ -363,7 +365,7 @@ test("a mailbox that is removed meanwhile is made anew for what was acknowledged
   rmSync(mailboxPath(root, jane), { recursive: true });
   goOn();
   client.leave();
-  await expect.poll(() => subjectsOf(root)).toEqual(["one"]);
+  await expect.poll(() => subjectsOf(root), soon).toEqual(["one"]);
 });
 
 test("a reload leaves nothing of the old journal, whatever it changes", async () => {
@@ -376,7 +378,7 @@ test("a reload leaves nothing of the old journal, whatever it changes", async ()
   expect(await second.deliver([jane], letter("two"))).toMatch(/^250 /);
   expect(await client.deliver([jane], letter("three"))).toMatch(/^250 /);
   for (const one of [client, second]) one.leave();
-  await expect.poll(() => journalsOf(root)).toHaveLength(1);
+  await expect.poll(() => journalsOf(root), soon).toHaveLength(1);
   await server.close();
   expect(subjectsOf(root)).toEqual(["one", "three", "two"]);
   expect(readdirSync(root)).toEqual(["example.com"]);
@@ -390,7 +392,7 @@ test.each(["new", "cur"])(
     const client = await new Client(server).greet();
     for (const subject of ["whole", "torn"]) await client.deliver([jane], letter(subject));
     client.leave();
-    await expect.poll(() => marksIn(root)).toBe(2);
+    await expect.poll(() => marksIn(root), soon).toBe(2);
     const left = await afterKill(root);
     const mailbox = mailboxPath(left, jane);
     for (const name of readdirSync(join(mailbox, "new"))) {

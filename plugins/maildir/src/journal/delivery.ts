@@ -7,7 +7,8 @@ import { Reservation } from "../reservation.ts";
 import type { Store } from "../store.ts";
 import { type Target, targetsOf, topOf } from "../targets.ts";
 import { finalName, uniqueName } from "../unique-name.ts";
-import type { Journal, Staged } from "./journal.ts";
+import type { Staged } from "./entry.ts";
+import type { Journal } from "./journal.ts";
 import type * as record from "./record.ts";
 
 /** The copies of one message by way of the journal: one record of all, and their files follow. */
@@ -18,11 +19,18 @@ export class JournalDelivery {
   readonly #reservation: Reservation;
   readonly #made: Made = [];
   readonly #held: Target[] = [];
+  readonly #octets: number;
   #promised: number;
   #staged: Staged | undefined;
 
-  /** `promised` is what the journal keeps for it. */
-  constructor(store: Store, journal: Journal, delivery: Delivery, promised: number) {
+  /** `octets` are the message's, `promised` what the journal keeps for it. */
+  constructor(
+    store: Store,
+    journal: Journal,
+    delivery: Delivery,
+    { octets, promised }: { readonly octets: number; readonly promised: number },
+  ) {
+    this.#octets = octets;
     this.#promised = promised;
     this.#store = store;
     this.#journal = journal;
@@ -34,8 +42,7 @@ export class JournalDelivery {
   async stage(signal: AbortSignal): Promise<Refusal | undefined> {
     const targets = targetsOf(this.#store.settings, this.#delivery);
     try {
-      const refusal =
-        targets === undefined ? badNexthop : await this.#reservation.take(targets, this.#delivery.message.octets);
+      const refusal = targets === undefined ? badNexthop : await this.#reservation.take(targets, this.#octets);
       if (targets !== undefined && refusal === undefined) await this.#write(targets, signal);
       else await this.abort();
       return refusal;
@@ -58,14 +65,21 @@ export class JournalDelivery {
   }
 
   async #body(signal: AbortSignal): Promise<Uint8Array> {
+    const { message } = this.#delivery;
     const lineEnds = this.#store.settings.crlf ? undefined : new LineEnds();
-    const pieces: Uint8Array[] = [];
-    for await (const chunk of this.#delivery.message.open()) {
+    const body = Buffer.allocUnsafeSlow(this.#octets + 1);
+    let length = 0;
+    const add = (octets: Uint8Array): void => {
+      body.set(octets, length);
+      length += octets.length;
+    };
+    for await (const chunk of message.open()) {
       signal.throwIfAborted();
-      pieces.push(lineEnds?.push(chunk) ?? chunk);
+      if (lineEnds === undefined) add(chunk);
+      else length = lineEnds.into(body, length, chunk);
     }
-    if (lineEnds !== undefined) pieces.push(lineEnds.end());
-    return Buffer.concat(pieces);
+    if (lineEnds !== undefined) add(lineEnds.end());
+    return body.subarray(0, length);
   }
 
   /** The mailbox is there when the message is acknowledged, with all that a file in it needs. */

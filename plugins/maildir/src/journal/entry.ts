@@ -1,5 +1,11 @@
 import type { Place } from "./log.ts";
-import type { Content, Target } from "./record.ts";
+import type { Target } from "./record.ts";
+
+/** A message that has its room in the log, with what will stand there. */
+export interface Staged {
+  readonly entry: Entry;
+  readonly record: Buffer;
+}
 
 /** One message on its way through the log. */
 export interface Entry {
@@ -8,8 +14,8 @@ export interface Entry {
   /** Octets of its record, and those that were promised for it. */
   readonly length: number;
   readonly promised: number;
-  /** Until its files are shown. */
-  content: Content | undefined;
+  /** Its files are out. */
+  isOut: boolean;
   /** Where it stands, once it is acknowledged. */
   place: Place | undefined;
   /** Hears that its files are shown. */

@@ -1,35 +1,33 @@
-import { Limiter } from "../limiter.ts";
-import type { Entry } from "./entry.ts";
-import { type Outlet, put } from "./put.ts";
+import type { Entry, Staged } from "./entry.ts";
+import type { Failures, Hands } from "./hands.ts";
 
-/** Files written at once: the log needs threads too. */
-const mostWriters = 16;
+/** Octets of the records that are handed over at once: what comes meanwhile waits, and so does whoever makes files durable. */
+const mostAtOnce = 512 * 1024;
 
 /** Puts out what was acknowledged, in waves: what comes meanwhile is the next. */
 export class Follower {
-  readonly #outlet: Outlet;
+  readonly #hands: Hands;
   readonly #over: (shown: readonly Entry[]) => void;
   readonly #complain: (error: unknown) => void;
-  readonly #writers = new Limiter(mostWriters);
-  #waiting: Entry[] = [];
-  #failed: Entry[] = [];
+  #waiting: Staged[] = [];
+  #failed: Staged[] = [];
   #running: Promise<void> | undefined;
 
   /** `over` hears of each wave; `complain` of what could not be put out and is tried again at `retry`. */
-  constructor(outlet: Outlet, over: (shown: readonly Entry[]) => void, complain: (error: unknown) => void) {
-    this.#outlet = outlet;
+  constructor(hands: Hands, over: (shown: readonly Entry[]) => void, complain: (error: unknown) => void) {
+    this.#hands = hands;
     this.#over = over;
     this.#complain = complain;
   }
 
-  add(entry: Entry): void {
-    this.#waiting.push(entry);
+  add(staged: Staged): void {
+    this.#waiting.push(staged);
     this.#running ??= this.#run();
   }
 
   /** Those that failed have another chance. */
   retry(): void {
-    for (const entry of this.#failed.splice(0)) this.add(entry);
+    for (const staged of this.#failed.splice(0)) this.add(staged);
   }
 
   /** Whether the file system takes nothing at the moment. */
@@ -43,25 +41,36 @@ export class Follower {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const wave = this.#waiting.splice(0);
-      const shown: Entry[] = [];
-      await Promise.all(wave.map((entry) => this.#show(entry, shown)));
-      if (shown.length > 0) this.#over(shown);
-    }
+    while (this.#waiting.length > 0) await this.#show(this.#take());
     this.#running = undefined;
   }
 
-  async #show(entry: Entry, shown: Entry[]): Promise<void> {
-    const { content } = entry;
-    if (content === undefined) return;
+  #take(): Staged[] {
+    let octets = 0;
+    const first = this.#waiting.findIndex(({ record }) => (octets += record.length) > mostAtOnce);
+    return this.#waiting.splice(0, first < 0 ? this.#waiting.length : Math.max(1, first));
+  }
+
+  async #show(wave: readonly Staged[]): Promise<void> {
+    const failures = await this.#put(wave.map(({ record }) => record));
+    const shown: Entry[] = [];
+    for (const [place, staged] of wave.entries()) {
+      if (failures.has(place)) {
+        if (!this.stuck) this.#complain(failures.get(place));
+        this.#failed.push(staged);
+        continue;
+      }
+      staged.entry.isOut = true;
+      shown.push(staged.entry);
+    }
+    if (shown.length > 0) this.#over(shown);
+  }
+
+  async #put(records: readonly Buffer[]): Promise<Failures> {
     try {
-      await Promise.all(entry.targets.map((target) => this.#writers.run(() => put(this.#outlet, content, target))));
-      entry.content = undefined;
-      shown.push(entry);
+      return await this.#hands.put(records);
     } catch (error) {
-      if (!this.stuck) this.#complain(error);
-      this.#failed.push(entry);
+      return new Map(records.map((_, place) => [place, error]));
     }
   }
 }

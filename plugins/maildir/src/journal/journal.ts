@@ -1,6 +1,7 @@
 import type { Clock, Log as ServerLog } from "@mailhost/core";
-import type { Entry } from "./entry.ts";
+import type { Entry, Staged } from "./entry.ts";
 import { Follower } from "./follower.ts";
+import type { Hands } from "./hands.ts";
 import { Home } from "./home.ts";
 import { Log, mostRecordOctets } from "./log.ts";
 import { beatMilliseconds } from "./owner.ts";
@@ -14,20 +15,18 @@ const mostHeld = 16 * 1024 * 1024;
 /** What is written of one recipient, at most: names of folders, a name, two addresses. */
 const mostTargetOctets = 2048;
 
+const nobody = (): void => {};
+
 /** The kernel has written back by itself what is older: making it durable is cheap then. */
 const settleAfter = 40_000;
 
 export interface JournalSettings {
   readonly outlet: Outlet;
+  /** They do the work on the files; the outlet what is rare. */
+  readonly hands: Hands;
   readonly fsync: boolean;
   readonly clock: Clock;
   readonly log: ServerLog;
-}
-
-/** A message that has its room in the log. */
-export interface Staged {
-  readonly entry: Entry;
-  readonly record: Buffer;
 }
 
 /** Acknowledges messages by a log, and puts out their files behind that. One for a root and a process. */
@@ -44,11 +43,11 @@ export class Journal {
 
   constructor(settings: JournalSettings) {
     this.#settings = settings;
-    const { outlet, fsync, clock } = settings;
+    const { outlet, hands, fsync, clock } = settings;
     this.#home = new Home(outlet.files, outlet.root, fsync);
     this.#log = new Log(outlet.files, this.#home, fsync, clock);
     this.#follower = new Follower(
-      outlet,
+      hands,
       (shown) => this.#shown(shown),
       this.#complain("mail that was acknowledged waits in the journal: its file cannot be written"),
     );
@@ -93,35 +92,35 @@ export class Journal {
       targets,
       length,
       promised,
-      content,
+      isOut: false,
       place: undefined,
       doubtful: false,
-      shown: () => {},
+      shown: nobody,
     };
     return { entry, record };
   }
 
   /** Resolves when the disk has it. Its files follow, and `shown` hears of them. On an error it is taken back. */
-  async commit({ entry, record }: Staged, shown: () => void): Promise<void> {
+  async commit(staged: Staged, shown: () => void): Promise<void> {
+    const { entry, record } = staged;
     try {
       const place = await this.#log.append(record, entry);
       await place.segment.sync();
     } catch (error) {
       // It may stand there all the same. Should the mark not, a kill makes the retry double the message
       await this.#log.append(markRecord(kinds.cancel, [entry.number])).catch(() => {});
-      this.abort({ entry, record });
+      this.abort(staged);
       throw error;
     }
     this.#log.release(entry.length);
     entry.shown = shown;
-    this.#follower.add(entry);
+    this.#follower.add(staged);
   }
 
   /** It will not be committed, or could not be. */
   abort({ entry }: Staged): void {
     this.#log.release(entry.length);
     this.giveBack(entry.promised);
-    entry.content = undefined;
     entry.place?.segment.entries.delete(entry);
   }
 
@@ -132,6 +131,7 @@ export class Journal {
     for (const entry of entries) {
       this.giveBack(entry.promised);
       entry.shown();
+      entry.shown = nobody; // or the delivery and its session would stay as long as the record
     }
     if (this.#log.crowded) void this.#settler.run(0);
   }
@@ -163,6 +163,7 @@ export class Journal {
     await this.#log.idle();
     this.#log.turn();
     await this.#settler.run(0);
+    await this.#settings.hands.close();
     const empty = this.#log.used.length === 0;
     await this.#log.close();
     await this.#home.close(empty);

@@ -1,5 +1,6 @@
 import type { Clock } from "@mailhost/core";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { type Files, syncFolder } from "../files.ts";
 import type { Entry } from "./entry.ts";
 import type { Home } from "./home.ts";
@@ -118,6 +119,7 @@ export class Log {
 
   async #write(): Promise<void> {
     while (this.#queue.length > 0) {
+      await setImmediate(); // whoever is heard of in the same turn comes along
       let batch: Waiting[] = [];
       try {
         const segment = await this.#segmentFor(this.#queue[0]?.record.length ?? 0);

@@ -84,9 +84,8 @@ export class Segment {
       end += record.length;
       return end - record.length;
     });
-    const octets = Buffer.concat(first ? [headOf(this.#tag), ...records] : records);
     try {
-      await writeAll(this.#file, octets, this.#end);
+      await writePieces(this.#file, first ? [headOf(this.#tag), ...records] : records, this.#end);
     } catch (error) {
       this.#closed = true;
       throw error;
@@ -135,10 +134,25 @@ export class Segment {
   }
 }
 
+const noMore = "the journal takes no more";
+
+/** All of it at once, and on its own what was not taken then. */
+async function writePieces(file: OpenFile, pieces: readonly Uint8Array[], position: number): Promise<void> {
+  const { bytesWritten } = await file.writev(pieces, position);
+  if (bytesWritten === 0) throw new Error(noMore);
+  let end = 0;
+  for (const piece of pieces) {
+    const begin = end;
+    end += piece.length;
+    const from = Math.max(begin, bytesWritten);
+    if (from < end) await writeAll(file, piece.subarray(from - begin), position + from);
+  }
+}
+
 async function writeAll(file: OpenFile, octets: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < octets.length;) {
     const { bytesWritten } = await file.write(octets, at, octets.length - at, position + at);
-    if (bytesWritten === 0) throw new Error("the journal takes no more"); // or this would go on for ever
+    if (bytesWritten === 0) throw new Error(noMore); // or this would go on for ever
     at += bytesWritten;
   }
 }

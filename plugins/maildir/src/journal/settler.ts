@@ -1,9 +1,11 @@
 import type { Entry } from "./entry.ts";
 import type { JournalSettings } from "./journal.ts";
 import type { Log } from "./log.ts";
-import { put } from "./put.ts";
+import { folderOf, put } from "./put.ts";
 import { contentOf } from "./record.ts";
-import { settle } from "./settle.ts";
+
+/** Copies that are made durable at once, by folder: messages that are to be put out wait for them. */
+const mostAtOnce = 64;
 
 /** Checks off whole segments, the oldest first: once their files are durable, they are used again. */
 export class Settler {
@@ -49,17 +51,23 @@ export class Settler {
       // Marks follow messages: the last segment is never empty for long, and nobody waits for it
       if (this.#log.takesInto(segment) && (age === 0 || !this.#log.turn())) return;
       const entries = [...segment.entries];
-      if (entries.some(({ content }) => content !== undefined)) return;
+      if (entries.some(({ isOut }) => !isOut)) return;
       if (this.#settings.fsync) await this.#makeDurable(entries);
       await this.#log.releaseOldest();
     }
   }
 
   async #makeDurable(entries: readonly Entry[]): Promise<void> {
+    const { outlet, hands } = this.#settings;
     const copies = entries
       .filter(({ doubtful }) => !doubtful)
-      .flatMap((entry) => entry.targets.map((target) => ({ target, failed: () => void (entry.doubtful = true) })));
-    await settle(this.#settings.outlet, copies);
+      .flatMap((entry) => entry.targets.map((target) => ({ entry, target, folder: folderOf(outlet, target) })))
+      .toSorted((one, other) => (one.folder < other.folder ? -1 : Number(one.folder > other.folder)));
+    for (let at = 0; at < copies.length; at += mostAtOnce) {
+      const some = copies.slice(at, at + mostAtOnce);
+      const failures = await hands.settle(some.map(({ target }) => target));
+      for (const [place, { entry }] of some.entries()) if (failures.has(place)) entry.doubtful = true;
+    }
     for (const entry of entries) if (entry.doubtful) await this.#putAnew(entry);
   }
 
