@@ -1,6 +1,7 @@
 // Server CPU per message, each server beside a base in one run: rounds interleaved, medians of the ratios and their spread.
 // npm run bench [-- --quick] [--rounds N] [--only mission,limit] [--workload kept] [--write FILE] [--page FILE]
-// --from FILE makes the page of what --write wrote, and measures nothing. npm run bench:check holds mission to a file that --write wrote. Server and generator have a core each.
+// --from FILE makes the page of what --write wrote, and measures nothing; --check FILE holds mission to that.
+// Server and generator have a core each.
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Peer } from "./peers/start.mts";
@@ -53,11 +54,11 @@ async function bench(): Promise<Run> {
   }
   await stopAll(running);
   if (countsTitle.includes(values.workload) && wanted("mission")) {
-    run.counts = await measureCounts(driver);
+    run.counts = await measureCounts(driver, running);
     printCounts(run.counts);
   }
   if (idleTitle.includes(values.workload)) {
-    run.idle = await measureIdle(driver, wanted);
+    run.idle = await measureIdle(driver, running, wanted);
     printIdle(idleTitle, run.idle);
   }
   return run;
@@ -81,7 +82,7 @@ async function check(before: Run): Promise<void> {
   );
   await stopAll(running);
   if (sameNode(before, process.versions.node)) {
-    const counts = await measureCounts(driver);
+    const counts = await measureCounts(driver, running);
     printCounts(counts);
     worse.push(...worseCounts(before.counts, counts));
   } else console.log("counts are those of another Node: not compared");
@@ -90,11 +91,8 @@ async function check(before: Run): Promise<void> {
   else console.log(`\nno worse than before (ratios: within a fifth, or within it in one of ${looks.length} looks)`);
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => {
-    driver.stop();
-    void stopAll(running).then(() => process.exit(1));
-  });
+// All that was started ends with the process
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 try {
   if (values.check !== undefined) await check(read(values.check));
   else {

@@ -70,26 +70,23 @@ export async function pour(
   return { sent, codes, hungUp };
 }
 
-/** Connections under way at once: more than a backlog takes would be lost, and come again a second later. */
-const mostUnanswered = 500;
-
-/** `count` connections that say EHLO and nothing more; `close` ends them. Stops where none is answered for ten seconds. */
+/** `count` connections that say EHLO and nothing more; `close` ends them. Waits while one more is answered within ten seconds. */
 export async function idle(port: number, count: number): Promise<{ answered: number; close(): void }> {
   const sockets: Socket[] = [];
   let answered = 0;
-  const open = (): void => {
-    const socket = connect({ port, host: "127.0.0.1", localAddress: `127.0.0.${2 + (sockets.length % 200)}` });
+  for (let at = 0; at < count; at += 1) {
+    const socket = connect({ port, host: "127.0.0.1", localAddress: `127.0.0.${2 + (at % 200)}` });
     socket.on("error", () => {});
     socket.setEncoding("latin1").on("data", (said: string) => {
       if (/^220 /m.test(said)) socket.write("EHLO client.test\r\n");
       if (/^250 /m.test(said)) answered += 1;
     });
     sockets.push(socket);
-  };
+    if (at % 50 === 49) await sleep(20);
+  }
   const goesOn = (before: number): boolean => answered > before && answered < count;
   for (let before = -1; goesOn(before);) {
     before = answered;
-    while (sockets.length < Math.min(count, answered + mostUnanswered)) open();
     await until(() => answered > before, 10_000);
   }
   return { answered, close: () => sockets.forEach((socket) => socket.destroy()) };

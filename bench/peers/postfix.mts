@@ -1,11 +1,11 @@
 // Debian's Postfix and its smtp-sink, where they are installed. Postfix has a queue and a configuration of its own.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { certificateIn } from "./certificate.mts";
-import { type Peer, freePort, greeted, program, remove, temporary } from "./start.mts";
+import { type Peer, atExit, freePort, greeted, program, remove, temporary } from "./start.mts";
 
 const versionHere = (): string => execFileSync("postconf", ["-h", "-d", "mail_version"], { encoding: "utf8" }).trim();
 
@@ -100,19 +100,22 @@ async function emptied(queue: string): Promise<void> {
   throw new Error("Postfix does not deliver what it took");
 }
 
-async function stop({ root, config }: Folders): Promise<void> {
-  try {
-    execFileSync("postfix", ["-c", config, "abort"], { stdio: "ignore" });
-    await sleep(500);
-  } finally {
-    remove(root);
-  }
+/** Nothing happens if it is not running any more. */
+const abort = ({ root, config }: Folders): void => {
+  if (existsSync(root)) spawnSync("postfix", ["-c", config, "abort"], { stdio: "ignore" });
+};
+
+async function stop(folders: Folders): Promise<void> {
+  abort(folders);
+  await sleep(500);
+  remove(folders.root);
 }
 
 /** Undefined where Postfix is not installed, or this is not root: its master insists on it. */
 export async function startPostfix(delivery: keyof typeof deliveries = "discard"): Promise<Peer | undefined> {
   if (!existsSync("/usr/sbin/postfix") || process.getuid?.() !== 0) return undefined;
   const folders = makeFolders();
+  atExit(() => abort(folders));
   const port = await freePort();
   try {
     await configure(folders, port, delivery);
@@ -123,7 +126,7 @@ export async function startPostfix(delivery: keyof typeof deliveries = "discard"
     const settled = () => emptied(folders.queue);
     return { name: "Postfix", version: versionHere(), port, pid, ...mail, settled, stop: () => stop(folders) };
   } catch (problem) {
-    await stop(folders).catch(() => {}); // it may not have come as far as that
+    await stop(folders);
     throw problem;
   }
 }

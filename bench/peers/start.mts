@@ -23,10 +23,20 @@ export interface Peer {
 
 export const versionOf = (path: string): string => String(JSON.parse(readFileSync(path, "utf8")).version);
 
-/** All on one file system, so that a wait for the disk is the same for all. */
-export const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `mailhost-bench-${name}-`));
+const leftovers: (() => void)[] = [];
+process.once("exit", () => leftovers.toReversed().forEach((undo) => undo()));
+
+/** What is done when the bench ends, however it does: nothing of it stays. Twice is no harm. */
+export const atExit = (undo: () => void): void => void leftovers.push(undo);
 
 export const remove = (folder: string): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+
+/** All on one file system, so that a wait for the disk is the same for all. */
+export function temporary(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `mailhost-bench-${name}-`));
+  atExit(() => remove(folder));
+  return folder;
+}
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -88,6 +98,7 @@ export async function node(name: string, version: string, script: string, how: F
     execArgv: [...execArgv],
     stdio: ["ignore", "ignore", 2, "ipc"],
   });
+  atExit(() => child.kill("SIGKILL"));
   try {
     const port = await portOf(child);
     await greeted(port);
@@ -113,6 +124,7 @@ export async function program(
 ): Promise<Peer> {
   const child = spawn(command, args, { stdio: "ignore", env });
   child.on("error", () => {}); // nothing will greet then
+  atExit(() => child.kill("SIGKILL"));
   try {
     await greeted(port);
     return { name, version, port, pid: child.pid ?? 0, stop: () => ended(child, folder) };
