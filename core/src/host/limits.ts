@@ -16,7 +16,7 @@ export interface Limits {
   readonly authFailures: number;
   readonly connections: number;
   readonly connectionsPerClient: number;
-  /** Of one message held in memory; what is longer goes to a file. */
+  /** Of one message held in memory, a sixteenth once a quarter of `memoryOctets` is taken; what is longer goes to a file. */
   readonly messageMemoryOctets: number;
   /** Of all messages together held in memory. */
   readonly memoryOctets: number;
@@ -34,7 +34,7 @@ export const defaultLimits: Limits = {
   authFailures: 3,
   connections: 1000,
   connectionsPerClient: 50,
-  messageMemoryOctets: 256 * 1024,
+  messageMemoryOctets: 4 * 1024 * 1024,
   memoryOctets: 64 * 1024 * 1024,
 };
 

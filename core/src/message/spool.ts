@@ -7,6 +7,12 @@ import type { SpoolFiles } from "./spool-files.ts";
 /** Octets handed to the file in one write, and read in one read. */
 const blockOctets = 256 * 1024;
 
+/** The same of a message that has taken memory for two: to wake a thread and be woken costs as much as to write. */
+const largeBlockOctets = 1024 * 1024;
+
+/** One message may hold so much less once a quarter of the budget is taken. */
+const share = 16;
+
 /**
  * Room that pieces are copied into, first and later: a client that stuffs dots or sends octet by octet makes pieces of a
  * few octets, and an array for each would take many times what the budget knows of.
@@ -15,7 +21,7 @@ const pieceOctets = 1024;
 const gatherOctets = 16 * 1024;
 
 export interface SpoolPlace {
-  /** Octets one message may hold in memory. */
+  /** Octets one message may hold in memory: a sixteenth once a quarter of the budget is taken. */
   readonly memoryOctets: number;
   readonly budget: MemoryBudget;
   /** For what does not fit. */
@@ -36,6 +42,7 @@ export class Spool {
   #writing: Promise<void> | undefined;
   #error: Error | undefined;
   #spilled = false;
+  #block = blockOctets;
   #users = 1;
   #disposed = false;
 
@@ -58,22 +65,28 @@ export class Spool {
   }
 
   get full(): boolean {
-    return this.#writing !== undefined && this.#held >= blockOctets;
+    return this.#writing !== undefined && this.#held >= this.#block;
   }
 
   write(octets: Uint8Array): void {
     if (this.#error !== undefined) return;
-    if (!this.#spilled && (this.#held + octets.length > this.#place.memoryOctets || !this.#take(octets.length)))
-      this.#spilled = true;
+    if (!this.#spilled && !this.#take(octets.length)) this.#beginFile();
     this.#chunks.add(octets);
     this.#held += octets.length;
-    if (this.#spilled && this.#held >= blockOctets) this.#spill();
+    if (this.#spilled && this.#held >= this.#block) this.#spill();
   }
 
   #take(octets: number): boolean {
-    if (!this.#place.budget.take(octets)) return false;
+    const { budget, memoryOctets } = this.#place;
+    const most = budget.taken + octets <= budget.most / 4 ? memoryOctets : memoryOctets / share;
+    if (this.#held + octets > most || !budget.take(octets)) return false;
     this.#taken += octets;
     return true;
+  }
+
+  #beginFile(): void {
+    this.#spilled = true;
+    if (this.#taken >= 2 * largeBlockOctets) this.#block = largeBlockOctets;
   }
 
   /** Resolves when `full` no longer holds. Never rejects: see `error`. */
@@ -84,7 +97,7 @@ export class Spool {
   #spill(): void {
     this.#writing ??= this.#writeOut().finally(() => {
       this.#writing = undefined;
-      if (this.#held >= blockOctets && this.#error === undefined) this.#spill();
+      if (this.#held >= this.#block && this.#error === undefined) this.#spill();
     });
   }
 
@@ -96,7 +109,7 @@ export class Spool {
       free(chunks);
       this.#held -= octets; // what came while it was written stands behind it
       this.#written += octets;
-      this.#giveBack();
+      this.#giveBack(this.#block === largeBlockOctets ? 2 * largeBlockOctets : 0);
     } catch (error) {
       this.#error = error instanceof Error ? error : new Error(String(error));
       free(this.#chunks.take());
@@ -104,9 +117,9 @@ export class Spool {
     }
   }
 
-  #giveBack(): void {
-    this.#place.budget.give(this.#taken);
-    this.#taken = 0;
+  #giveBack(but = 0): void {
+    this.#place.budget.give(this.#taken - but);
+    this.#taken = but;
   }
 
   /** All is where it stays, at once or when it resolves. Rejects with the file system's error. */
@@ -117,6 +130,7 @@ export class Spool {
   async #finishFile(): Promise<void> {
     await this.#settled();
     if (this.#spilled && this.#held > 0 && this.#error === undefined) await this.#writeOut();
+    this.#giveBack();
     if (this.#error !== undefined) throw this.#error;
   }
 

@@ -18,15 +18,19 @@ afterAll(() => rm(folder, { recursive: true }));
 const numbered = (length: number, from = 0): Uint8Array =>
   Uint8Array.from({ length }, (_, index) => (from + index) * 7 + ((from + index) >> 8));
 
-async function fill(spool: Spool, octets: Uint8Array, piece: number): Promise<void> {
+async function pour(spool: Spool, octets: Uint8Array, piece: number): Promise<void> {
   for (let at = 0; at < octets.length; at += piece) {
     spool.write(octets.slice(at, at + piece));
     if (spool.full) await spool.drained();
   }
+}
+
+async function fill(spool: Spool, octets: Uint8Array, piece: number): Promise<void> {
+  await pour(spool, octets, piece);
   await spool.finish();
 }
 
-const inMemory = (): SpoolPlace => place(4096 * KiB, 4096 * KiB, folder);
+const inMemory = (): SpoolPlace => place(4096 * KiB, 16_384 * KiB, folder);
 const inFile = (): SpoolPlace => place(0, 4096 * KiB, folder);
 const halfAndHalf = (): SpoolPlace => place(300 * KiB, 4096 * KiB, folder);
 const noBudget = (): SpoolPlace => place(4096 * KiB, 100 * KiB, folder);
@@ -114,7 +118,7 @@ test("the file has no name, so nothing is left by a crash", async () => {
 });
 
 describe("when the file system says no", () => {
-  const broken = (memory: number): SpoolPlace => place(memory, memory, join(folder, "missing"));
+  const broken = (memory: number): SpoolPlace => place(memory, 4 * memory, join(folder, "missing"));
 
   test("finish rejects with its error, the budget is whole again, and nothing more is kept", async () => {
     const where = broken(1000);
@@ -163,7 +167,7 @@ test("a spool that is given up while it writes leaves nothing", async () => {
 });
 
 test("the budget is shared: who comes late goes to the file, and what was taken comes back", async () => {
-  const where = place(100, 150, folder);
+  const where = place(1600, 150, folder);
   const [one, other] = [new Spool(where), new Spool(where)];
   one.write(numbered(100));
   other.write(numbered(100));
@@ -174,6 +178,41 @@ test("the budget is shared: who comes late goes to the file, and what was taken 
   expect((await collect(other.read())).length).toBe(100);
   await other.dispose();
   expect(where.budget.taken).toBe(0);
+});
+
+test("a message may hold a sixteenth once a quarter of the budget is taken", async () => {
+  const where = place(1600, 8000, folder);
+  where.budget.take(1000);
+  const [long, short] = [new Spool(where), new Spool(where)];
+  long.write(numbered(1000));
+  expect(where.budget.taken).toBe(2000);
+  short.write(numbered(100));
+  expect(where.budget.taken).toBe(2100);
+  short.write(numbered(1, 100));
+  long.write(numbered(1, 1000));
+  await Promise.all([long.finish(), short.finish()]);
+  expect(where.budget.taken).toBe(1000);
+  expect(await collect(long.read())).toEqual(numbered(1001));
+  expect(await collect(short.read())).toEqual(numbered(101));
+  await Promise.all([long.dispose(), short.dispose()]);
+});
+
+test("where there was memory for two blocks of a MiB it stays taken until all is in the file", async () => {
+  const where = place(2048 * KiB, 65_536 * KiB, folder);
+  const spool = new Spool(where);
+  await pour(spool, numbered(2048 * KiB), 64 * KiB);
+  expect(where.budget.taken).toBe(2048 * KiB);
+  await pour(spool, numbered(1023 * KiB, 2048 * KiB), 64 * KiB);
+  expect(spool.full).toBe(false);
+  spool.write(numbered(KiB, 3071 * KiB));
+  spool.write(numbered(1024 * KiB, 3072 * KiB));
+  expect(spool.full).toBe(true);
+  await spool.drained();
+  expect(where.budget.taken).toBe(2048 * KiB);
+  await spool.finish();
+  expect(where.budget.taken).toBe(0);
+  expect(Buffer.compare(await collect(spool.read()), numbered(4096 * KiB))).toBe(0);
+  await spool.dispose();
 });
 
 test("a reader may change what it gets: the next one reads what was written", async () => {

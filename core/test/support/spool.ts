@@ -6,7 +6,7 @@ import type { SpoolPlace } from "../../src/message/spool.ts";
 import { joinOctets } from "../../src/protocol/octets.ts";
 
 /** A place for bodies of at most `memoryOctets` each, with a budget for all that can be asked afterwards. */
-export const place = (memoryOctets = 1024 * 1024, budgetOctets = memoryOctets, folder = tmpdir()): SpoolPlace => ({
+export const place = (memoryOctets = 1024 * 1024, budgetOctets = 4 * memoryOctets, folder = tmpdir()): SpoolPlace => ({
   memoryOctets,
   budget: new MemoryBudget(budgetOctets),
   files: new SpoolFiles(folder, systemClock),
