@@ -15,10 +15,17 @@ export const greet = (_state: State, greeting: Greeting, context: Context): Step
 
 const plainGreeting = (context: Context): Reply => ({ code: 250, text: context.session.serverName });
 
-const extendedGreeting = (context: Context): Reply => ({
-  code: 250,
-  text: [`${context.session.serverName} greets ${context.session.client.address}`, ...context.keywords()],
-});
+let lastGreeting: Reply & { readonly text: readonly string[] } = { code: 250, text: [] };
+
+/** Most clients are told what the one before them was told: checked and encoded once. */
+function extendedGreeting(context: Context): Reply {
+  const { serverName, client } = context.session;
+  const text = [`${serverName} greets ${client.address}`, ...context.keywords()];
+  const { text: last } = lastGreeting;
+  if (text.length !== last.length || text.some((line, index) => line !== last[index]))
+    lastGreeting = Object.freeze({ code: 250, text: Object.freeze(text) });
+  return lastGreeting;
+}
 
 export const begin = (state: In<"ready">, { reversePath, parameters }: MailArgument, context: Context): Step =>
   on(replies.senderOk, {

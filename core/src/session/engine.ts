@@ -207,6 +207,7 @@ export class SessionEngine implements Engine, Floor, Due {
     this.#resting = true;
     setImmediate(() => {
       this.#resting = false;
+      this.#turn.begin();
       this.resume();
     });
   }
