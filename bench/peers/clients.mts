@@ -70,24 +70,28 @@ export async function pour(
   return { sent, codes, hungUp };
 }
 
-/** `count` connections that say EHLO and nothing more; `close` ends them. Waits while one more is answered within ten seconds. */
+/** `count` connections that say EHLO and nothing more; `close` ends them. Waits while one more is answered within twenty seconds. */
 export async function idle(port: number, count: number): Promise<{ answered: number; close(): void }> {
   const sockets: Socket[] = [];
   let answered = 0;
+  let settled = 0;
   for (let at = 0; at < count; at += 1) {
     const socket = connect({ port, host: "127.0.0.1", localAddress: `127.0.0.${2 + (at % 200)}` });
     socket.on("error", () => {});
+    // What a full backlog loses comes again seconds later
+    socket.once("connect", () => (settled += 1)).once("error", () => (settled += 1));
     socket.setEncoding("latin1").on("data", (said: string) => {
       if (/^220 /m.test(said)) socket.write("EHLO client.test\r\n");
       if (/^250 /m.test(said)) answered += 1;
     });
     sockets.push(socket);
     if (at % 50 === 49) await sleep(20);
+    await until(() => sockets.length - settled < 100, 2000);
   }
   const goesOn = (before: number): boolean => answered > before && answered < count;
   for (let before = -1; goesOn(before);) {
     before = answered;
-    await until(() => answered > before, 10_000);
+    await until(() => answered > before, 20_000);
   }
   return { answered, close: () => sockets.forEach((socket) => socket.destroy()) };
 }
