@@ -70,7 +70,7 @@ export const workloads: Record<string, Workload> = {
     pipelined: true,
     recipients: 100,
     parallel: 4,
-    messages: 200,
+    messages: 1000,
     servers: light,
     steady: true,
   },
