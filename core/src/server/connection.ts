@@ -6,8 +6,9 @@ import type { SpoolPlace } from "../message/spool.ts";
 import type { Upgrade } from "../protocol/machine.ts";
 import type { Client } from "../protocol/session.ts";
 import type { Peer } from "../session/connection.ts";
-import { SessionEngine } from "../session/engine.ts";
+import { type Keeper, SessionEngine } from "../session/engine.ts";
 import type { Wire } from "../session/wire.ts";
+import { type SocketOwner, attach, detach, own } from "./owned-socket.ts";
 import { secure } from "./upgrade.ts";
 
 /** Milliseconds a client gets to read the last reply before the socket is destroyed. */
@@ -24,7 +25,7 @@ export interface Home {
 }
 
 /** One TCP stream with the engine that speaks on it. */
-export class Connection implements Wire, Enrolled {
+export class Connection implements Wire, SocketOwner, Keeper, Enrolled {
   readonly engine: SessionEngine;
   /** The client's, whoever an intermediary says it is. */
   readonly address: string;
@@ -49,41 +50,42 @@ export class Connection implements Wire, Enrolled {
     this.#generation = generation;
     this.#home = home;
     this.address = peer.client.address;
-    this.engine = new SessionEngine({ generation, wire: this, peer, spool, over: () => this.#over() });
+    this.engine = new SessionEngine({ generation, wire: this, peer, spool, keeper: this });
     // From the first tick on every socket has its error handler
-    socket.on("error", (error) => this.engine.gone(error.message));
-    socket.on("close", () => {
-      clearTimeout(this.#linger);
-      home.closed(this);
-      this.#over();
-      this.engine.gone("disconnected");
-    });
-    if (generation.vocabulary.preamble?.kind !== "upgrade") this.#attach(socket);
+    own(socket, this);
+    if (generation.vocabulary.preamble?.kind !== "upgrade") attach(socket, this);
     this.engine.start();
   }
 
+  closed(): void {
+    clearTimeout(this.#linger);
+    this.#home.closed(this);
+    this.over();
+    this.engine.gone("disconnected");
+  }
+
+  failed(error: Error): void {
+    this.engine.gone(error.message);
+  }
+
   /** One of both is over. */
-  #over(): void {
+  over(): void {
     this.#open -= 1;
     if (this.#open > 0) return;
     this.#generation.leave();
     this.#home.over(this);
   }
 
-  #attach(socket: Socket): void {
-    socket.on("data", this.#onData);
-    socket.on("end", this.#onEnd);
-  }
-
-  readonly #onData = (octets: Buffer): void => {
+  received(octets: Buffer): void {
     if (this.#ended) this.#swallow(octets.length);
     else this.engine.receive(octets);
     if (octets.length === octets.buffer.byteLength) giveBack(octets.buffer);
-  };
-  readonly #onEnd = (): void => {
+  }
+
+  ended(): void {
     if (this.#ended) this.#socket.destroy();
     else this.engine.ended();
-  };
+  }
 
   write(octets: Uint8Array): boolean {
     const socket = this.#socket;
@@ -106,7 +108,7 @@ export class Connection implements Wire, Enrolled {
     this.#ended = true;
     const socket = this.#socket;
     // Octets that nobody read would turn the close into a reset, and the last reply would be lost
-    if (socket.listenerCount("data") === 0) socket.on("data", this.#onData);
+    if (socket.listenerCount("data") === 0) attach(socket, this);
     socket.resume();
     socket.end();
     // Cleared on close: else it would hold a whole session for nothing
@@ -133,22 +135,21 @@ export class Connection implements Wire, Enrolled {
 
   upgrade(upgrade: Upgrade): void {
     const raw = this.#raw;
-    if (this.#socket !== raw) return this.#failed(new Error("TLS is already there"));
-    raw.off("data", this.#onData);
-    raw.off("end", this.#onEnd);
+    if (this.#socket !== raw) return this.#notSecured(new Error("TLS is already there"));
+    detach(raw);
     raw.pause();
     secure(raw, upgrade, this.#generation.timeouts.handshake, (result) => {
-      if ("error" in result) return this.#failed(result.error);
+      if ("error" in result) return this.#notSecured(result.error);
       this.#socket = result.socket;
       this.#unsent = false;
       // The end of TLS is the end of the connection: there is no way back to clear text
       result.socket.on("close", () => this.engine.gone("disconnected"));
-      this.#attach(result.socket);
+      attach(result.socket, this);
       this.engine.secured(result.info);
     });
   }
 
-  #failed(error: Error): void {
+  #notSecured(error: Error): void {
     // Scanners do this all day: one line with the address, no stack
     const { id, client } = this.engine.session;
     const fields = { session: id, client: client.address };

@@ -151,9 +151,11 @@ export class Mailhost {
       );
     const { generation } = force;
     generation.enter();
-    const over = (): void => {
-      generation.leave();
-      options.over?.();
+    const keeper = {
+      over(): void {
+        generation.leave();
+        options.over?.();
+      },
     };
     const engine = new SessionEngine({
       generation,
@@ -161,7 +163,7 @@ export class Mailhost {
       peer: options.peer ?? noPeer,
       spool: this.#spool,
       dryRun: options.dryRun === true,
-      over,
+      keeper,
     });
     return engine;
   }

@@ -59,9 +59,10 @@ export class Conversation {
   #state: State = { phase: "new" };
   /** A row has not yet returned: what it answers now nobody had to wait for. */
   #inTime = false;
-  readonly #taken = (step: Step | Refused): void => this.#take(step);
-  readonly #stepped = (step: Step | Refused): void => this.#answered(step, this.#taken, this.#inTime);
-  readonly #mask: LineMask;
+  readonly #stepped = (step: Step | Refused): void => this.#answered(step, Conversation.#taken, this.#inTime);
+  static readonly #taken = (step: Step | Refused, its: Conversation): void => its.#take(step);
+  /** Only where somebody watches. */
+  readonly #mask: LineMask | undefined;
 
   constructor(generation: LiveGeneration, run: LiveRun, floor: Floor, spool: SpoolPlace) {
     this.#generation = generation;
@@ -69,7 +70,7 @@ export class Conversation {
     this.#floor = floor;
     this.#spool = spool;
     this.#tally = new Tally(generation.limits);
-    this.#mask = new LineMask(generation.vocabulary.mechanisms);
+    this.#mask = run.traced ? new LineMask(generation.vocabulary.mechanisms) : undefined;
     this.#judging = new Judging(generation, run);
     this.#context = new LiveContext(generation, run);
   }
@@ -96,7 +97,7 @@ export class Conversation {
     this.securing = false;
     this.#run.session = this.#run.session.secured(tls);
     this.#state = { phase: "new" };
-    this.#mask.forget();
+    this.#mask?.forget();
     if (tls !== undefined && this.#run.traced) {
       const { at, session } = this.#run;
       this.#run.trace({ type: "secured", at, session, protocol: tls.protocol, cipher: tls.cipher });
@@ -115,7 +116,7 @@ export class Conversation {
     while (end < line.length && !isBlankAt(line, end)) end += 1;
     const word = line.slice(0, end);
     const spoken = this.#generation.vocabulary.spoken(word);
-    if (this.#run.traced) this.#hear(this.#mask.command(read.text, spoken?.verb));
+    this.#hear(this.#mask?.command(read.text, spoken?.verb));
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
     if (spoken === undefined) {
@@ -130,13 +131,15 @@ export class Conversation {
   }
 
   /** Tells those who watch of a line. */
-  #hear({ line, secret, fault }: SeenLine): void {
+  #hear(seen: SeenLine | undefined): void {
+    if (seen === undefined) return;
+    const { line, secret, fault } = seen;
     this.#run.trace({ type: "client", at: this.#run.at, session: this.#run.session, line, secret, fault });
   }
 
   /** A line that is no command. */
   #broken(fault: LineFault): void {
-    if (this.#run.traced) this.#hear(this.#mask.broken(fault));
+    this.#hear(this.#mask?.broken(fault));
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
     this.#fault(badLine(fault));
@@ -169,7 +172,7 @@ export class Conversation {
     this.reading = commands;
     const fault = typeof read === "string" ? read : undefined;
     const line = typeof read === "string" ? undefined : read.text;
-    if (this.#run.traced) this.#hear(this.#mask.answer(line, fault));
+    this.#hear(this.#mask?.answer(line, fault));
     if (fault !== undefined) return this.#fault(fault === "tooLong" ? step.tooLong : badLine(fault));
     if (line !== undefined) this.#take(step.resume(line));
   }
@@ -286,11 +289,11 @@ export class Conversation {
     if (this.reading.what === "nothing") this.#floor.flush();
   }
 
-  #answered<T>(outcome: T, then: (outcome: T) => void, inTime: boolean): void {
+  #answered<T>(outcome: T, then: (outcome: T, its: this) => void, inTime: boolean): void {
     if (this.reading.what === "closed") return this.#floor.resume();
     this.reading = commands;
     try {
-      then(outcome);
+      then(outcome, this);
     } catch (error) {
       // A row of a plugin may fail behind its judge; in an async tap nobody above would catch it
       this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");

@@ -32,8 +32,13 @@ export interface EngineOptions {
   readonly spool: SpoolPlace;
   /** Stage and abort instead of delivering. */
   readonly dryRun?: boolean;
+  readonly keeper?: Keeper;
+}
+
+/** Who has a place for the dialogue while it lasts. */
+export interface Keeper {
   /** Nothing more will happen: the connection is closed and no message is under way. */
-  readonly over?: () => void;
+  over(): void;
 }
 
 /** One dialogue over any wire (P2): cuts what arrives into lines and bodies, gathers replies, holds back, keeps time. */
@@ -44,7 +49,7 @@ export class SessionEngine implements Engine, Floor, Due {
   readonly #input = new Input(giveBack);
   readonly #output: Output;
   readonly #conversation: Conversation;
-  readonly #over: () => void;
+  readonly #keeper: Keeper | undefined;
   /** Among those who wait for a deadline. */
   place = -1;
   dueAt = Infinity;
@@ -59,10 +64,10 @@ export class SessionEngine implements Engine, Floor, Due {
   #finished = false;
   #firstOctet = true;
 
-  constructor({ generation, wire, peer, spool, dryRun = false, over = () => {} }: EngineOptions) {
+  constructor({ generation, wire, peer, spool, dryRun = false, keeper }: EngineOptions) {
     this.#generation = generation;
     this.#wire = wire;
-    this.#over = over;
+    this.#keeper = keeper;
     this.#run = new LiveRun(generation, peer, dryRun);
     this.#output = new Output(wire);
     this.#conversation = new Conversation(generation, this.#run, this, spool);
@@ -330,6 +335,6 @@ export class SessionEngine implements Engine, Floor, Due {
     if (!this.#gone || this.#conversation.delivering || this.#finished) return;
     this.#finished = true;
     this.#generation.onlookers.ended(this.session);
-    this.#over();
+    this.#keeper?.over();
   }
 }

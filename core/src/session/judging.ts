@@ -74,11 +74,13 @@ export class Judging implements Judges {
       transaction: transaction.id,
       recipient: path.address,
     };
-    this.#ask(this.#generation.hooks.rcpt, call, done, this.#judgeRoute);
+    this.#ask(this.#generation.hooks.rcpt, call, done, Judging.#routed);
   }
 
-  /** Nobody refused. A value of its own: made once, where a recipient each would have one. */
-  readonly #judgeRoute = ({ subject, rest: [transaction] }: RecipientCall): Outcome<AcceptedRecipient> => {
+  /** Nobody refused. The same for all sessions: there is no function to make for a recipient. */
+  static readonly #routed = (call: RecipientCall, its: Judging): Outcome<AcceptedRecipient> => its.#judgeRoute(call);
+
+  #judgeRoute({ subject, rest: [transaction] }: RecipientCall): Outcome<AcceptedRecipient> {
     const { vocabulary, services } = this.#generation;
     const judged = judgeRecipient(subject, vocabulary.transports);
     if ("problem" in judged) {
@@ -91,7 +93,7 @@ export class Judging implements Judges {
       return { problem: replies.nextTransaction };
     if (this.#run.traced) this.#traceRoute(recipient, transaction);
     return judged;
-  };
+  }
 
   #traceRoute({ address, route }: AcceptedRecipient, { id: transaction }: Transaction): void {
     const { transport, nexthop } = route;
@@ -129,12 +131,12 @@ export class Judging implements Judges {
     );
   }
 
-  #ask<C, J>(hook: Hook<C>, call: C, done: Done<J>, silence: (call: C) => Outcome<J>): void {
-    if (hook.taps.length === 0) return done(silence(call));
+  #ask<C, J>(hook: Hook<C>, call: C, done: Done<J>, silence: (call: C, its: this) => Outcome<J>): void {
+    if (hook.taps.length === 0) return done(silence(call, this));
     hook.callAsync(call, (error, refusal) => {
       // Cannot happen: the guard lets no error through. If it does, nobody is let in by it
       if (error instanceof Error) done({ problem: replies.internal });
-      else done(refusal === undefined ? silence(call) : { problem: refusal.reply, close: refusal.close });
+      else done(refusal === undefined ? silence(call, this) : { problem: refusal.reply, close: refusal.close });
     });
   }
 }

@@ -4,8 +4,8 @@ import type { Wire } from "./wire.ts";
 /** Replies on their way out: those of one pipelined group leave in one write (RFC 2920 §3.2). */
 export class Output {
   readonly #wire: Wire;
-  readonly #replies: Uint8Array[] = [];
-  #octets = 0;
+  /** Most connections wait: those have none. */
+  #replies: Uint8Array[] | undefined;
   /** The client does not read what was written. */
   congested = false;
 
@@ -15,26 +15,19 @@ export class Output {
 
   send(reply: Reply): void {
     const octets = encodeReply(reply);
-    this.#replies.push(octets);
-    this.#octets += octets.length;
+    if (this.#replies === undefined) this.#replies = [octets];
+    else this.#replies.push(octets);
   }
 
   flush(): void {
-    const [first] = this.#replies;
-    if (first === undefined) return;
-    const octets = this.#octets === first.length ? first : this.#joined();
-    this.#replies.length = 0;
-    this.#octets = 0;
-    if (!this.#wire.write(octets)) this.congested = true;
+    const replies = this.#replies;
+    if (replies === undefined) return;
+    this.#replies = undefined;
+    if (!this.#wire.write(joined(replies))) this.congested = true;
   }
+}
 
-  #joined(): Uint8Array {
-    const joined = Buffer.allocUnsafe(this.#octets);
-    let at = 0;
-    for (const octets of this.#replies) {
-      joined.set(octets, at);
-      at += octets.length;
-    }
-    return joined;
-  }
+function joined(replies: readonly Uint8Array[]): Uint8Array {
+  const [first] = replies;
+  return first !== undefined && replies.length === 1 ? first : Buffer.concat(replies);
 }
