@@ -28,6 +28,13 @@ test("keeps the contract with quotas", () =>
     companions: () => [everybody()],
   }));
 
+test("keeps the contract with a journal, whose files follow the answer", { timeout: 60_000 }, () =>
+  contract(maildir, {
+    options: () => ({ root: mkdtempSync(join(folder, "root-")), fsync: false, journal: true }),
+    companions: () => [everybody()],
+  }),
+);
+
 /** Messages a reader of Maildirs finds, in every mailbox and folder. */
 const visible = (root: string): string[] =>
   readdirSync(root, { recursive: true, withFileTypes: true })

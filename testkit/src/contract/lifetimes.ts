@@ -1,7 +1,7 @@
 import { ConfigurationError } from "@mailhost/core";
 import { type Check, unharmed } from "./check.ts";
 import type { Ground } from "./ground.ts";
-import { collectGarbage, nextTurn, watchResources } from "./process.ts";
+import { collectGarbage, collectUntil, nextTurn, watchResources } from "./process.ts";
 import type { Finding } from "./report.ts";
 
 const perGeneration =
@@ -69,11 +69,13 @@ async function oldGenerations(ground: Ground): Promise<Finding[]> {
       },
     ];
   await collectGarbage();
-  const alive = probe.applied.filter((one) => one.deref() !== undefined).length;
-  if (alive <= current + 1) return [];
+  const alive = (): number => probe.applied.filter((one) => one.deref() !== undefined).length;
+  const few = (): boolean => alive() <= current + 1;
+  await collectUntil(few);
+  if (few()) return [];
   return [
     {
-      what: `${alive - current} of ${probe.applied.length - current} old generations are still held`,
+      what: `${alive() - current} of ${probe.applied.length - current} old generations are still held`,
       mend: perGeneration,
     },
   ];
