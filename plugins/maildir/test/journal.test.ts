@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import * as promises from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { TestClock } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import type { Files } from "../src/files.ts";
@@ -349,6 +349,55 @@ test("a segment is used again once its mail is durable; an fsync that fails writ
   expect(segmentsOf(root)).toHaveLength(1);
   await server.close();
   expect(subjectsOf(root)).toEqual(["one", "three", "two"]);
+});
+
+const numbersOf = (root: string): string[] =>
+  segmentsOf(root)
+    .map((path) => basename(path))
+    .toSorted();
+
+/** A fifth of a mebibyte: a segment takes less than forty. */
+const long = (subject: string): string => `${letter(subject)}\r\n${`${"x".repeat(78)}\r\n`.repeat(2500)}`;
+
+test.each([
+  { what: "while it is being made", fails: false, last: ["1.log", "2.log"] },
+  { what: "where it cannot be made", fails: true, last: ["1.log", "3.log"] },
+])("nobody waits for the next segment before this one is full, $what", async ({ fails, last }) => {
+  const root = await emptyFolder();
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  const asked: string[] = [];
+  const open: Files["open"] = async (...args) => {
+    if (args[0].endsWith(".log")) asked.push(basename(args[0]));
+    if (args[0].endsWith("/2.log")) {
+      await held;
+      if (fails) throw systemError("ENOSPC");
+    }
+    return promises.open(...args);
+  };
+  const server = await serve(storing({ root, journal: true }, maildirOn({ ...promises, open })));
+  const client = await new Client(server).greet();
+  const subjects: string[] = [];
+  const take = async (count: number): Promise<void> => {
+    for (let at = 0; at < count; at += 1) {
+      subjects.push(`s${subjects.length}`);
+      expect(await client.deliver([jane], long(`s${subjects.length - 1}`))).toMatch(/^250 /);
+    }
+  };
+  await take(15);
+  expect(asked).toEqual(["1.log"]);
+  await take(15);
+  expect(asked).toEqual(["1.log", "2.log"]);
+  goOn();
+  await take(15);
+  client.leave();
+  expect(numbersOf(root)).toEqual(last);
+  const left = await afterKill(root);
+  await restarted(left);
+  expect(subjectsOf(left)).toEqual(subjects.toSorted());
+  await server.close();
+  expect(subjectsOf(root)).toEqual(subjects.toSorted());
+  expect(journalsOf(root)).toEqual([]);
 });
 
 function inodes(root: string): number[] {

@@ -145,7 +145,7 @@ export const journaled: readonly Life[] = [
     options: journal,
     posts: [
       before,
-      [{ ...post("unwritten", jane, zoe), fails: fullAt("write", /journal/), mayStay: true }],
+      [{ ...post("unwritten", jane, zoe), fails: fullAt("writev", /journal/), mayStay: true }],
       [{ ...post("unsynced", jane, zoe), fails: fullAt("datasync", /journal/), mayStay: true }],
       [post("during", jane, zoe)],
     ],

@@ -42,6 +42,8 @@ export class Log {
   /** The last of them, while it takes what comes. */
   #current: Segment | undefined;
   readonly #free: Segment[] = [];
+  /** The last that had another made ahead of its end. */
+  #lookedAhead: Segment | undefined;
   #reserved = 0;
   #growing: Promise<void> = Promise.resolve();
   #queue: Waiting[] = [];
@@ -78,9 +80,9 @@ export class Log {
    */
   async reserve(octets: number): Promise<void> {
     this.#reserved += octets;
+    if (this.#fits()) return;
     try {
-      this.#growing = this.#growing.catch(() => {}).then(() => this.#grow());
-      await this.#growing;
+      await this.#next(() => this.#grow());
     } catch (error) {
       this.#reserved -= octets;
       throw error;
@@ -91,9 +93,28 @@ export class Log {
     this.#reserved -= octets;
   }
 
+  #fits(): boolean {
+    return (this.#current?.room ?? 0) + this.#free.length * usable >= this.#reserved;
+  }
+
+  /** One segment is made after the other. */
+  #next(work: () => Promise<void>): Promise<void> {
+    this.#growing = this.#growing.catch(() => {}).then(work);
+    return this.#growing;
+  }
+
   async #grow(): Promise<void> {
-    while ((this.#current?.room ?? 0) + this.#free.length * usable < this.#reserved)
-      this.#free.push(await this.#create());
+    while (!this.#fits()) this.#free.push(await this.#create());
+  }
+
+  /** Once a segment is half full the next is made, or its last would wait for that. Where it cannot be, they do. */
+  #lookAhead(segment: Segment): void {
+    if (segment.room > segmentOctets / 2 || segment === this.#lookedAhead || this.room === 0) return;
+    this.#lookedAhead = segment; // a full disk is not filled again with each message
+    const spare = async (): Promise<void> => {
+      if (this.#free.length === 0) this.#free.push(await this.#create());
+    };
+    this.#next(spare).catch(() => {});
   }
 
   /** More than half of it is in use. */
@@ -133,6 +154,7 @@ export class Log {
           }
           resolve(place);
         }
+        this.#lookAhead(segment);
       } catch (error) {
         const failed = batch.length > 0 ? batch : this.#queue.splice(0);
         for (const { reject } of failed) reject(error);
@@ -182,6 +204,7 @@ export class Log {
 
   /** Removes what counts no more, and leaves what does for the next start. */
   async close(): Promise<void> {
+    await this.#growing.catch(() => {});
     for (const segment of this.#free.splice(0)) await segment.remove(this.#files);
     for (const segment of this.used.splice(0)) await segment.leave();
   }
