@@ -26,9 +26,9 @@ export async function collectGarbage(): Promise<void> {
   }
 }
 
-/** Collects until that is so, or two seconds are over: what a plugin does behind its answer may be under way. */
+/** Collects until that is so, or four seconds are over: what a plugin does behind its answer may be under way. */
 export async function collectUntil(gone: () => boolean): Promise<void> {
-  for (let wait = 0; wait < 20 && !gone(); wait += 1) {
+  for (let wait = 0; wait < 40 && !gone(); wait += 1) {
     await new Promise((resolve) => void setTimeout(resolve, 100));
     await collectGarbage();
   }
