@@ -1,5 +1,5 @@
 import type { MemoryBudget } from "./budget.ts";
-import { giveBack } from "./give-back.ts";
+import { giveRoom, takePiece } from "./pieces.ts";
 import type { Soon } from "./soon.ts";
 import type { SpoolFile } from "./spool-file.ts";
 import type { SpoolFiles } from "./spool-files.ts";
@@ -17,8 +17,10 @@ const share = 16;
  * Room that pieces are copied into, first and later: a client that stuffs dots or sends octet by octet makes pieces of a
  * few octets, and an array for each would take many times what the budget knows of.
  */
-const pieceOctets = 1024;
+const firstOctets = 1024;
 const gatherOctets = 16 * 1024;
+/** Behind so many rooms of that kind a body is large. */
+const fewRooms = 4;
 
 export interface SpoolPlace {
   /** Octets one message may hold in memory: a sixteenth once a quarter of the budget is taken. */
@@ -177,7 +179,7 @@ export class Spool {
   }
 }
 
-const free = (chunks: readonly Uint8Array[]): void => chunks.forEach(({ buffer }) => giveBack(buffer));
+const free = (chunks: readonly Uint8Array[]): void => new Set(chunks.map(({ buffer }) => buffer)).forEach(giveRoom);
 
 /** To make an array of no octets costs as much as to make any other. */
 const none = new Uint8Array(0);
@@ -189,6 +191,8 @@ class Gathered {
   #buffer = none;
   #from = 0;
   #to = 0;
+  /** Made so far. */
+  #rooms = 0;
 
   add(octets: Uint8Array): void {
     for (let at = 0; at < octets.length;) {
@@ -203,7 +207,9 @@ class Gathered {
 
   #grow(wanted: number): void {
     this.#seal();
-    this.#buffer = new Uint8Array(Math.max(wanted, this.#chunks.length === 0 ? pieceOctets : gatherOctets));
+    const least = this.#rooms === 0 ? firstOctets : gatherOctets;
+    this.#buffer = this.#rooms < fewRooms ? new Uint8Array(Math.max(wanted, least)) : takePiece();
+    this.#rooms += 1;
     this.#from = this.#to = 0;
   }
 
