@@ -23,7 +23,8 @@ export function versions(running: ReadonlyMap<string, Peer>): Record<string, str
     Node: process.versions.node,
     Linux: release(),
     CPU: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}`,
-    "file system": execFileSync("stat", ["-f", "-c", "%T", tmpdir()], { encoding: "utf8" }).trim(),
+    "file system":
+      execFileSync("df", ["--output=fstype", tmpdir()], { encoding: "utf8" }).trim().split(/\s+/).at(-1) ?? "",
     ...Object.fromEntries(peers.map(({ name, version }) => [name.replace(/^mailhost .*/, "mailhost"), version])),
   };
 }
