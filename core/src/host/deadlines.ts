@@ -57,7 +57,7 @@ export class Deadlines {
   #look(): void {
     this.#disarm();
     const now = this.#clock.now();
-    for (const one of this.#waiting) if (one.dueAt <= now) one.overdue();
+    for (const one of this.#waiting) if (one.dueAt <= now && this.#waiting.has(one)) one.overdue();
     let next = Infinity;
     for (const { dueAt } of this.#waiting) next = Math.min(next, dueAt);
     if (next !== Infinity) this.#arm(Math.max(next, now + restMilliseconds * this.#waiting.size));

@@ -15,14 +15,18 @@ export class Roll<T extends Enrolled> {
     return this.#all.length;
   }
 
+  has(one: T): boolean {
+    return this.#all[one.place] === one;
+  }
+
   add(one: T): void {
     one.place = this.#all.push(one) - 1;
   }
 
   /** The last takes its place. Harmless for one that is not there. */
   delete(one: T): void {
+    if (!this.has(one)) return;
     const { place } = one;
-    if (this.#all[place] !== one) return;
     const last = this.#all.pop();
     if (last === undefined || last === one) return;
     this.#all[place] = last;

@@ -59,3 +59,13 @@ test("one timer for ten thousand, none for nobody, and the last is told within a
   }
   expect(clock.waiting).toBe(0);
 });
+
+test("who leaves because another was told is told no more", () => {
+  const { clock, deadlines } = begin();
+  const [first, second] = [100, 100].map((wait) => new Waiting(deadlines, clock, wait));
+  if (first === undefined || second === undefined) throw new Error("two of them");
+  first.overdue = () => [first, second].forEach((one) => deadlines.delete(one));
+  clock.advance(1000);
+  expect(second.toldAt).toBe(undefined);
+  expect(clock.waiting).toBe(0);
+});

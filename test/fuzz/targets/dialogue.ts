@@ -24,6 +24,9 @@ const happens: ReadonlyMap<string, Event> = new Map<string, Event>([
   ["~stop", (wire) => wire.call(() => wire.engine.stop())],
 ]);
 
+/** Milliseconds behind which no spool file is kept for bodies to come, and nobody looks after them. */
+const filesKept = 5000;
+
 /** What the log says of plugins that fail. */
 const ofPlugins = /^plugin \S+ failed in|^the handler of|^plugin \S+ is failing: |no answer within/;
 /** What makes another message of it, or takes it elsewhere. */
@@ -63,6 +66,7 @@ class Dialogues implements Target {
     const held = named ?? this.#houses.get("~transfer");
     if (held === undefined) throw new Error("there is no house");
     held.messages.length = held.complaints.length = held.preamble.used = 0;
+    held.clock.advance(filesKept);
     const timers = held.clock.waiting;
     const wire = new FuzzWire(held.server, watch);
     try {
@@ -72,7 +76,10 @@ class Dialogues implements Target {
     }
     await wire.settle();
     // Who was judging when the client left is done in a moment
-    for (let turns = 0; turns < 500 && !(wire.over && held.clock.waiting === timers); turns += 1) await wire.turn();
+    for (let turns = 1; turns <= 500 && !(wire.over && held.clock.waiting === timers); turns += 1) {
+      await wire.turn();
+      if (turns % 100 === 0) held.clock.advance(filesKept);
+    }
     if (!wire.over) throw new Error("the client is gone and the session is not over");
     if (held.clock.waiting !== timers) throw new Error(`${held.clock.waiting - timers} timers are left behind`);
     const complaints = held.complaints.filter((one) => !held.odd || !ofPlugins.test(one));
