@@ -81,6 +81,8 @@ const sessionsAtOnce = 6;
 /** Octets a session may leave behind on average, and a stranger's with it: an entry of a cache that has an end. */
 const perSession = 6 * 1024;
 
+const mostRounds = 5;
+
 const forget = "Keep nothing by session or message for good: defineFact and WeakMap let go of it, caches need an end.";
 
 export const memory: Check = {
@@ -99,12 +101,18 @@ export const memory: Check = {
         mend: forget,
       });
     ground.probe.sessions.clear(); // what is noted of them would count
+    const began = memoryOctets();
     let grown = Infinity;
     // Code gets warm and caches fill: what leaks does so every time
-    for (let round = 0; round < 5 && grown > perSession; round += 1) {
+    for (let round = 0; round < mostRounds && grown > perSession; round += 1) {
       const before = memoryOctets();
       await converse(ground);
       grown = Math.min(grown, (memoryOctets() - before) / sessionCount);
+    }
+    if (grown > perSession) {
+      const inAll = (): number => (memoryOctets() - began) / (mostRounds * sessionCount);
+      await collectUntil(() => inAll() <= perSession);
+      grown = Math.min(grown, inAll());
     }
     if (grown > perSession)
       findings.push({ what: `each session leaves ${Math.round(grown / 1024)} KiB behind`, mend: forget });
