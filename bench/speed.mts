@@ -1,11 +1,12 @@
 // Server CPU per message, each server beside a base in one run: rounds interleaved, medians of the ratios and their spread.
 // npm run bench [-- --quick] [--rounds N] [--only mission,limit] [--workload kept] [--write FILE] [--page FILE]
-// --from FILE makes the page of what --write wrote, and measures nothing; --check FILE holds mission to that.
+// --from FILE makes the page of what --write wrote, and measures nothing. --hold FILE puts into it what --check FILE holds
+// mission to.
 // Server and generator have a core each.
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Peer } from "./peers/start.mts";
-import { looks, sameNode, worseCounts, worseRatios } from "./speed/check.mts";
+import { heldRatios, looks, sameNode, worseCounts, worseRatios } from "./speed/check.mts";
 import { pin, serverCore } from "./speed/cores.mts";
 import { measureCounts } from "./speed/counts.mts";
 import { Driver } from "./speed/driver.mts";
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     page: { type: "string" },
     from: { type: "string" },
     check: { type: "string" },
+    hold: { type: "string" },
   },
 });
 const rounds = Number(values.rounds ?? (values.quick ? 3 : 7));
@@ -64,22 +66,22 @@ async function bench(): Promise<Run> {
   return run;
 }
 
+const steady = chosen.filter(([, workload]) => workload.steady === true).map(([title]) => title);
+
+/** Mission beside limit, and nobody else. */
+async function look(title: string, count: number): Promise<Row> {
+  const workload = workloads[title];
+  if (workload === undefined) return {};
+  await start([[title, workload]], (name) => !running.has(name) && (name === "limit" || name === "mission"));
+  const row = await runWorkload(driver, title, workload, running, { rounds: count, patient: false });
+  printRow(`${title}, ${count} rounds`, row);
+  return row;
+}
+
 /** Fails when mission is worse than that file says, and says where. */
 async function check(before: Run): Promise<void> {
-  const steady = chosen.filter(([, workload]) => workload.steady === true);
-  await start(steady, (name) => name === "limit" || name === "mission");
-  const look = async (title: string, count: number): Promise<Row> => {
-    const workload = workloads[title];
-    if (workload === undefined) return {};
-    const row = await runWorkload(driver, title, workload, running, { rounds: count, patient: false });
-    printRow(`${title}, ${count} rounds`, row);
-    return row;
-  };
-  const worse = await worseRatios(
-    before,
-    steady.map(([title]) => title),
-    look,
-  );
+  if (before.held === undefined) throw new Error("that file holds mission to nothing: npm run bench -- --hold FILE");
+  const worse = await worseRatios(before, steady, look);
   await stopAll(running);
   if (sameNode(before, process.versions.node)) {
     const counts = await measureCounts(driver, running);
@@ -95,6 +97,8 @@ async function check(before: Run): Promise<void> {
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 try {
   if (values.check !== undefined) await check(read(values.check));
+  else if (values.hold !== undefined)
+    write(values.hold, { ...read(values.hold), held: await heldRatios(steady, look) });
   else {
     const run = values.from === undefined ? await bench() : read(values.from);
     if (values.write !== undefined) write(values.write, run);

@@ -15,6 +15,20 @@ export const steadyRatio = (row: Row | undefined): number | undefined => row?.["
 export const isWorse = (was: number | undefined, is: number | undefined): boolean =>
   was !== undefined && is !== undefined && !(is <= allowed.ratio * was);
 
+/** What the next check is held to: of each workload the middle of three looks. */
+export async function heldRatios(
+  titles: readonly string[],
+  look: (title: string, rounds: number) => Promise<Row>,
+): Promise<Record<string, number>> {
+  const held: Record<string, number> = {};
+  for (const title of titles) {
+    const ratios: number[] = [];
+    for (let count = 0; count < 3; count += 1) ratios.push(steadyRatio(await look(title, 9)) ?? NaN);
+    held[title] = ratios.toSorted((one, other) => one - other)[1] ?? NaN;
+  }
+  return held;
+}
+
 /** Looks at each workload until it is no worse than before, or worse in every look. Gives what is worse. */
 export async function worseRatios(
   before: Run,
@@ -23,7 +37,7 @@ export async function worseRatios(
 ): Promise<string[]> {
   const found: string[] = [];
   for (const title of titles) {
-    const was = steadyRatio(before.rows[title]);
+    const was = before.held?.[title];
     if (was === undefined) continue;
     const ratios: number[] = [];
     for (const rounds of looks) {

@@ -11,6 +11,8 @@ export interface Run {
   readonly on: Readonly<Record<string, string>>;
   readonly rounds: number;
   readonly rows: Record<string, Row>;
+  /** CPU of mission beside limit with no other server in between, as the check looks at it: caches are warmer then. */
+  held?: Record<string, number>;
   idle?: Record<string, IdleResult>;
   counts?: Record<string, Counts>;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { looks, sameNode, worseCounts, worseRatios } from "../../bench/speed/check.mts";
+import { heldRatios, looks, sameNode, worseCounts, worseRatios } from "../../bench/speed/check.mts";
 import type { Run } from "../../bench/speed/run.mts";
 import { type Figure, type Row, resultOf } from "../../bench/speed/statistics.mts";
 
@@ -13,7 +13,7 @@ const figure = (microseconds: number, p99 = 1): Figure => ({
 });
 const rounds = (...values: number[]): Map<number, Figure> => new Map(values.map((value, at) => [at, figure(value)]));
 const rowWith = (ratio: number): Row => ({ mission: resultOf(rounds(ratio), rounds(1)) });
-const before: Run = { on: { Node: "20.20.2" }, rounds: 1, rows: { kept: rowWith(1) } };
+const before: Run = { on: { Node: "20.20.2" }, rounds: 1, rows: {}, held: { kept: 1 } };
 
 /** Looks that find these ratios, one after the other, and how many of them were asked for. */
 function looking(ratios: readonly number[]): { look: () => Promise<Row>; taken: () => number } {
@@ -44,6 +44,12 @@ describe("a ratio is worse when every look says so", () => {
     expect(await worseRatios(before, ["new"], looked.look)).toEqual([]);
     expect(looked.taken()).toBe(0);
   });
+});
+
+test("the next check is held to the middle of three looks", async () => {
+  const looked = looking([1.4, 1.1, 1.2]);
+  expect(await heldRatios(["kept"], looked.look)).toEqual({ kept: 1.2 });
+  expect(looked.taken()).toBe(3);
 });
 
 describe("counts", () => {
