@@ -46,9 +46,9 @@ describe("a ratio is worse when every look says so", () => {
   });
 });
 
-test("the next check is held to the middle of three looks", async () => {
+test("the next check is held to the largest of three looks", async () => {
   const looked = looking([1.4, 1.1, 1.2]);
-  expect(await heldRatios(["kept"], looked.look)).toEqual({ kept: 1.2 });
+  expect(await heldRatios(["kept"], looked.look)).toEqual({ kept: 1.4 });
   expect(looked.taken()).toBe(3);
 });
 
