@@ -28,21 +28,39 @@ const parse = (name: string): Owner | undefined => {
 
 const orNothing = (text: Promise<string>): Promise<string> => text.catch(() => "");
 
-/** The 22nd field; the second may hold blanks and brackets (proc(5)). */
-async function startOf(pid: number | "self"): Promise<string> {
+/** The third field and those behind it; the second may hold blanks and brackets (proc(5)). None for nobody. */
+async function fieldsOf(pid: number | "self"): Promise<readonly string[]> {
   const text = await orNothing(readFile(`/proc/${pid}/stat`, "latin1"));
-  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+const startIn = (fields: readonly string[]): string => fields[19] ?? "";
+
+/** PF_EXITING of Linux, and SIGKILL among the signals that wait. */
+const [exiting, killed] = [0x4, 0x100n];
+
+/**
+ * Whether it is killed and on its way out, or out and nobody has asked what became of it: its number stays until
+ * somebody does, and in a container that may be never.
+ */
+async function isEnding(pid: number, fields: readonly string[]): Promise<boolean> {
+  const [state = "", , , , , , flags] = fields;
+  if (state === "Z" || state === "X" || (Number(flags) & exiting) > 0) return true;
+  const status = await orNothing(readFile(`/proc/${pid}/status`, "latin1"));
+  return [...status.matchAll(/^(?:Sig|Shd)Pnd:\s*([0-9a-f]+)/gm)].some(
+    ([, pending]) => (BigInt(`0x${pending}`) & killed) > 0n,
+  );
 }
 
 async function self(): Promise<Owner> {
-  const [started, namespace, boot] = await Promise.all([
-    startOf("self"),
+  const [fields, namespace, boot] = await Promise.all([
+    fieldsOf("self"),
     orNothing(readlink("/proc/self/ns/pid")),
     orNothing(readFile("/proc/sys/kernel/random/boot_id", "latin1")),
   ]);
   return {
     pid: process.pid,
-    started,
+    started: startIn(fields),
     namespace: /\d+/.exec(namespace)?.[0] ?? "",
     boot: boot.replace(/[^0-9a-f]/g, ""),
   };
@@ -73,7 +91,10 @@ export async function isAlive(files: Files, name: string, path: string): Promise
   const near = boot !== "" && owner.boot === boot && owner.namespace === namespace;
   // Those of this very process are in `ours`, or were given up
   if (near && owner.pid === pid && owner.started === started) return false;
-  if (near) return (await startOf(owner.pid)) === owner.started;
+  if (near) {
+    const fields = await fieldsOf(owner.pid);
+    return startIn(fields) === owner.started && !(await isEnding(owner.pid, fields));
+  }
   const before = await lastBeat(files, path);
   await setTimeout(listenMilliseconds);
   return (await lastBeat(files, path)) !== before;
