@@ -40,15 +40,17 @@ const startIn = (fields: readonly string[]): string => fields[19] ?? "";
 const [exiting, killed] = [0x4, 0x100n];
 
 /**
- * Whether it is killed and on its way out, or out and nobody has asked what became of it: its number stays until
- * somebody does, and in a container that may be never.
+ * Whether a process that began then is there, and not killed and on its way out, or out and nobody has asked what became
+ * of it: its number stays until somebody does, and in a container that may be never.
  */
-async function isEnding(pid: number, fields: readonly string[]): Promise<boolean> {
-  const [state = "", , , , , , flags] = fields;
-  if (state === "Z" || state === "X" || (Number(flags) & exiting) > 0) return true;
+async function isRunning(pid: number, started: string): Promise<boolean> {
+  // First what waits for it: once that is taken from there, it has begun to exit
   const status = await orNothing(readFile(`/proc/${pid}/status`, "latin1"));
-  return [...status.matchAll(/^(?:Sig|Shd)Pnd:\s*([0-9a-f]+)/gm)].some(
-    ([, pending]) => (BigInt(`0x${pending}`) & killed) > 0n,
+  const fields = await fieldsOf(pid);
+  const [state = "", , , , , , flags] = fields;
+  if (startIn(fields) !== started || state === "Z" || state === "X" || (Number(flags) & exiting) > 0) return false;
+  return [...status.matchAll(/^(?:Sig|Shd)Pnd:\s*([0-9a-f]+)/gm)].every(
+    ([, pending]) => (BigInt(`0x${pending}`) & killed) === 0n,
   );
 }
 
@@ -91,10 +93,7 @@ export async function isAlive(files: Files, name: string, path: string): Promise
   const near = boot !== "" && owner.boot === boot && owner.namespace === namespace;
   // Those of this very process are in `ours`, or were given up
   if (near && owner.pid === pid && owner.started === started) return false;
-  if (near) {
-    const fields = await fieldsOf(owner.pid);
-    return startIn(fields) === owner.started && !(await isEnding(owner.pid, fields));
-  }
+  if (near) return isRunning(owner.pid, owner.started);
   const before = await lastBeat(files, path);
   await setTimeout(listenMilliseconds);
   return (await lastBeat(files, path)) !== before;
