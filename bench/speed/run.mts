@@ -1,4 +1,4 @@
-// What one run of the bench found, as `--json` writes it and the table and the check read it.
+// What one run of the bench found, as `--write` writes it and the table and the check read it.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";

@@ -1,5 +1,4 @@
 import { errorCode } from "@mailhost/core";
-
 import type { StoredMessage } from "@mailhost/core";
 import { BlockWriter } from "./block-writer.ts";
 import { type Files, type OpenFile, newFileFlags, removeFile } from "./files.ts";

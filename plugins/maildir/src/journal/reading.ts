@@ -1,5 +1,4 @@
 import { constants } from "node:fs";
-
 import type { Files, OpenFile } from "../files.ts";
 import { type Found, kinds, readRecord, tagOctets } from "./record.ts";
 import { readAll, segmentOctets, segmentStart, tagOf } from "./segment.ts";

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { crc32 } from "node:zlib";
-
 import { type Files, type OpenFile, removeFile } from "../files.ts";
 import { SharedWork } from "../shared-work.ts";
 import type { Entry } from "./entry.ts";
