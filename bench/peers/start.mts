@@ -1,10 +1,11 @@
 // How a server of the bench is started on a port of 127.0.0.1, and ended with all it left.
 import { type ChildProcess, fork, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { quietPlace } from "./quiet-place.mts";
 
 export interface Peer {
   readonly name: string;
@@ -31,10 +32,13 @@ export const atExit = (undo: () => void): void => void leftovers.push(undo);
 
 export const remove = (folder: string): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 
-/** All on one file system, so that a wait for the disk is the same for all. */
+/** All on one file system, so that a wait for the disk is the same for all, and none beside what was removed just now. */
 export function temporary(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `mailhost-bench-${name}-`));
-  atExit(() => remove(folder));
+  const above = mkdtempSync(join(tmpdir(), `mailhost-bench-${name}-`));
+  atExit(() => remove(above));
+  chmodSync(above, 0o711); // who runs as somebody else passes through
+  const folder = join(quietPlace(above), name);
+  mkdirSync(folder, { mode: 0o700 });
   return folder;
 }
 
