@@ -1,7 +1,8 @@
 // What programs and plugins import. The rooms behind it are core's own.
 
 // Compose a server
-export { Mailhost, mailhost, type DialogueOptions, type ListeningAddress } from "./server/mailhost.ts";
+export { Mailhost, mailhost, type DialogueOptions } from "./server/mailhost.ts";
+export type { ListeningAddress } from "./server/listeners.ts";
 export type { ListenerOptions, MailhostOptions } from "./server/settings.ts";
 export type { Limits, Timeouts } from "./host/limits.ts";
 export { defaultLimits, defaultTimeouts } from "./host/limits.ts";

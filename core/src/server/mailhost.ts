@@ -1,27 +1,19 @@
-import { buildGeneration } from "../host/build.ts";
-import type { Generation, LiveGeneration, Services } from "../host/generation.ts";
+import type { Generation } from "../host/generation.ts";
 import type { FailingPlugin } from "../host/health.ts";
-import { ConfigurationError, type Problem } from "../host/problems.ts";
-import { consoleLog, steadyLog, systemClock, systemResolver } from "../host/services.ts";
-import { SharedValues } from "../host/shared.ts";
 import { defaultLimits, defaultTimeouts } from "../host/limits.ts";
+import { systemClock } from "../host/services.ts";
+import { SharedValues } from "../host/shared.ts";
 import { MemoryBudget } from "../message/budget.ts";
 import { SpoolFiles } from "../message/spool-files.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Peer } from "../session/connection.ts";
 import { SessionEngine } from "../session/engine.ts";
 import type { Engine, Wire } from "../session/wire.ts";
+import { type Built, build, servicesOf } from "./build.ts";
 import { Changes } from "./changes.ts";
-import { listenProblem } from "./listen-problem.ts";
-import { ConnectionCount, Listener } from "./listener.ts";
-import { type MailhostOptions, type Plan, plan, spoolFolder } from "./settings.ts";
-
-/** Where the server can be reached. */
-export interface ListeningAddress {
-  readonly listener: string;
-  readonly address: string;
-  readonly port: number;
-}
+import { Listeners, type ListeningAddress } from "./listeners.ts";
+import { Retirement } from "./retirement.ts";
+import { type MailhostOptions, spoolFolder } from "./settings.ts";
 
 /** Who a dialogue without a socket is with, and what it may do. */
 export interface DialogueOptions {
@@ -35,27 +27,15 @@ export interface DialogueOptions {
 
 const noPeer: Peer = { client: { address: "127.0.0.1", port: 0 }, local: { address: "127.0.0.1", port: 0 } };
 
-interface Force {
-  readonly plan: Plan;
-  readonly generation: LiveGeneration;
-}
-
 /** A mail server composed from plugins. */
 export class Mailhost {
   readonly #shared = new SharedValues();
-  readonly #count = new ConnectionCount();
-  #listeners: ReadonlyMap<string, Listener> = new Map();
-  /** Listeners that a reload left without a place: their sessions finish. */
-  readonly #left = new Set<Listener>();
-  readonly #retiring = new Set<Promise<void>>();
-  /** Listeners that were told to close. */
-  readonly #closing = new Set<Listener>();
-  /** Generations that wait for their last sessions. */
-  readonly #leaving = new Set<LiveGeneration>();
-  #spool: SpoolPlace;
-  #options: MailhostOptions;
-  #force: readonly Force[] = [];
   readonly #changes = new Changes();
+  readonly #retirement = new Retirement();
+  readonly #listeners = new Listeners(this.#retirement);
+  #options: MailhostOptions;
+  #spool: SpoolPlace;
+  #force: readonly Built[] = [];
   #closed: Promise<void> | undefined;
 
   constructor(options: MailhostOptions) {
@@ -76,9 +56,7 @@ export class Mailhost {
   }
 
   get addresses(): readonly ListeningAddress[] {
-    return [...this.#listeners].flatMap(([listener, { address }]) =>
-      address === undefined ? [] : [{ listener, address: address.address, port: address.port }],
-    );
+    return this.#listeners.addresses;
   }
 
   /** Checks everything and sets plugins up without listening. Rejects with a ConfigurationError that holds every problem. */
@@ -106,7 +84,7 @@ export class Mailhost {
     }
     await this.prepare();
     try {
-      await this.#changes.make(() => this.#open(this.#force, this.#spool));
+      await this.#changes.make(() => this.#listeners.open(this.#force, this.#spool));
     } catch (error) {
       await this.close();
       throw error;
@@ -126,9 +104,8 @@ export class Mailhost {
     const before = this.#force;
     const next = await this.#buildWhileOpen(options);
     const spool = spoolPlace(options, this.#spool);
-    const listening = this.#listeners.size > 0;
     try {
-      if (listening) await this.#open(next, spool);
+      if (this.#listeners.listening) await this.#listeners.open(next, spool);
     } catch (error) {
       await this.#retire(next);
       throw error;
@@ -138,6 +115,22 @@ export class Mailhost {
     if (spool.files !== this.#spool.files) void this.#spool.files.close();
     this.#spool = spool;
     void this.#retire(before);
+  }
+
+  /** What was set up while the server closed is closed as well. */
+  async #buildWhileOpen(options: MailhostOptions): Promise<Built[]> {
+    const built = await build(options, this.#shared);
+    try {
+      this.#changes.mustGoOn();
+    } catch (error) {
+      await this.#retire(built);
+      throw error;
+    }
+    return built;
+  }
+
+  #retire(built: readonly Built[]): Promise<void> {
+    return this.#retirement.retire(built.map(({ generation }) => generation));
   }
 
   /** Starts a dialogue on any wire: the test kit, `mailhost try`, a replayer. Needs `prepare`. */
@@ -168,157 +161,34 @@ export class Mailhost {
     return engine;
   }
 
+  /**
+   * Another process listens in this one's place: no new connections, open sessions go on until their clients are done,
+   * at most `timeouts.session`, then all is closed. `left` hears when no more can come; `close` ends the wait.
+   */
+  async handOver(left: () => void = () => {}): Promise<void> {
+    await this.#changes.make(async () => this.#listeners.leave());
+    left();
+    await this.#retirement.over();
+    await this.close();
+  }
+
   /** Stops listening, lets sessions finish within `timeouts.drain`, answers 421, closes what plugins opened. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll();
     return this.#closed;
   }
 
-  /**
-   * Another process listens in this one's place: no new connections, open sessions go on until their clients are done,
-   * at most `timeouts.session`, then all is closed. `left` hears when no more can come; `close` ends the wait.
-   */
-  async handOver(left: () => void = () => {}): Promise<void> {
-    await this.#changes.make(async () => this.#listenOn(new Map()));
-    left();
-    await Promise.all(this.#retiring);
-    await this.close();
-  }
-
   async #closeAll(): Promise<void> {
     // Whoever is here is told at once, though a reload takes its time
-    const told = this.#closeListeners();
+    const told = this.#listeners.close();
     const patience = this.generations.map(({ timeouts }) => timeouts.drain);
     // What is under way gets as long as sessions do: a plugin that is set up without end holds nobody longer
     if (!(await this.#changes.end(Math.max(...patience, patience.length === 0 ? defaultTimeouts.drain : 0))))
       servicesOf(this.#options).log.error({}, "gave up waiting for plugins that are not set up");
-    await Promise.all([told, this.#closeListeners()]);
+    await Promise.all([told, this.#listeners.close()]);
     void this.#retire(this.#force);
-    // Every socket is closed: what still counts as a session is a delivery that never settles
-    const giveUp = setTimeout(() => this.#leaving.forEach((generation) => generation.giveUp()), 1000);
-    await Promise.all(this.#retiring);
-    clearTimeout(giveUp);
+    await this.#retirement.overSoon();
     await this.#spool.files.close();
-    this.#listeners = new Map();
-  }
-
-  /** Those there are now, each once. */
-  async #closeListeners(): Promise<void> {
-    const open = [...this.#listeners.values(), ...this.#left].filter((one) => !this.#closing.has(one));
-    for (const one of open) this.#closing.add(one);
-    await Promise.all(open.map((one) => one.close(one.generation.timeouts.drain)));
-  }
-
-  /** What was set up while the server closed is closed as well. */
-  async #buildWhileOpen(options: MailhostOptions): Promise<Force[]> {
-    const force = await this.#build(options);
-    try {
-      this.#changes.mustGoOn();
-    } catch (error) {
-      await this.#retire(force);
-      throw error;
-    }
-    return force;
-  }
-
-  async #build(options: MailhostOptions): Promise<Force[]> {
-    const services = servicesOf(options);
-    const force: Force[] = [];
-    const { plans, problems } = plan(options);
-    for (const one of plans) {
-      try {
-        force.push({ plan: one, generation: await buildGeneration(one.blueprint, services, this.#shared) });
-      } catch (error) {
-        if (!(error instanceof ConfigurationError)) throw error;
-        problems.push(...error.problems);
-      }
-    }
-    if (problems.length === 0) return force;
-    await Promise.all(force.map(({ generation }) => generation.retire()));
-    throw new ConfigurationError(withoutRepeats(problems));
-  }
-
-  /**
-   * Sockets that stay get the new generation, whatever their listener is called now; new ones are opened first,
-   * so an error leaves all as it was; the rest are left.
-   */
-  async #open(force: readonly Force[], spool: SpoolPlace): Promise<void> {
-    const next = new Map<string, Listener>();
-    const opened: Listener[] = [];
-    for (const {
-      plan: { place, blueprint },
-      generation,
-    } of force) {
-      const { name } = blueprint.listener;
-      const staying = this.#staying(name, place, next);
-      const listener = staying ?? new Listener(generation, place, spool, this.#count);
-      next.set(name, listener);
-      if (staying !== undefined) continue;
-      try {
-        await listener.listen();
-      } catch (error) {
-        await Promise.all(opened.map((one) => one.close(0)));
-        const ours = [...this.#listeners.values()].some((one) => one.place.port === place.port);
-        throw new ConfigurationError([listenProblem(error, place, blueprint.where, ours)]);
-      }
-      opened.push(listener);
-    }
-    for (const {
-      plan: { blueprint },
-      generation,
-    } of force) {
-      const listener = next.get(blueprint.listener.name);
-      if (listener === undefined) continue;
-      listener.generation = generation;
-      listener.spool = spool;
-    }
-    this.#listenOn(next);
-  }
-
-  /** What listened so far and does not any more is left. */
-  #listenOn(next: ReadonlyMap<string, Listener>): void {
-    const before = this.#listeners;
-    this.#listeners = next;
-    const stayed = new Set(next.values());
-    for (const listener of before.values())
-      if (!stayed.has(listener) && !this.#closing.has(listener)) this.#leave(listener);
-  }
-
-  /** What listens at that place already, and is taken by no other name. Port 0 is a place only together with its name. */
-  #staying(
-    name: string,
-    { host, port, fd }: Plan["place"],
-    taken: ReadonlyMap<string, Listener>,
-  ): Listener | undefined {
-    const others = new Set(taken.values());
-    for (const [its, listener] of this.#listeners) {
-      const { place } = listener;
-      const same = place.host === host && place.port === port && place.fd === fd;
-      const nameless = port !== 0 || fd !== undefined;
-      if (same && (nameless || its === name) && !others.has(listener)) return listener;
-    }
-    return undefined;
-  }
-
-  #leave(listener: Listener): void {
-    this.#left.add(listener);
-    this.#retireLater(listener.leave().finally(() => this.#left.delete(listener)));
-  }
-
-  #retire(force: readonly Force[]): Promise<void> {
-    for (const { generation } of force) this.#leaving.add(generation);
-    const leave = async ({ generation }: Force): Promise<void> => {
-      await generation.retire();
-      this.#leaving.delete(generation);
-    };
-    const retired = Promise.all(force.map(leave)).then(() => {});
-    this.#retireLater(retired);
-    return retired;
-  }
-
-  #retireLater(work: Promise<void>): void {
-    this.#retiring.add(work);
-    void work.finally(() => this.#retiring.delete(work));
   }
 }
 
@@ -333,15 +203,3 @@ function spoolPlace(options: MailhostOptions, before?: SpoolPlace): SpoolPlace {
   const files = before?.files.folder === folder ? before.files : new SpoolFiles(folder, options.clock ?? systemClock);
   return { memoryOctets: messageMemoryOctets, budget, files };
 }
-
-const servicesOf = (options: MailhostOptions): Services => ({
-  log: steadyLog(options.log ?? consoleLog),
-  clock: options.clock ?? systemClock,
-  resolver: options.resolver ?? systemResolver(),
-});
-
-/** A plugin that stands on several listeners is wrong once. */
-const withoutRepeats = (problems: readonly Problem[]): Problem[] => {
-  const seen = new Map(problems.map((problem) => [`${problem.code} ${problem.where} ${problem.what}`, problem]));
-  return [...seen.values()];
-};
