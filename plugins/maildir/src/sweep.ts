@@ -64,7 +64,7 @@ async function sweepFile({ files, now }: Sweep, tmp: string, name: string): Prom
   try {
     const { atimeMs, mtimeMs } = await files.lstat(path);
     const stale = now - Math.max(atimeMs, mtimeMs) > staleAfter;
-    if (!stale && !isOrphan(name)) return false;
+    if (!stale && !(await isOrphan(name))) return false;
     await files.unlink(path);
     return true;
   } catch (error) {

@@ -1,6 +1,6 @@
-import { errorCode } from "@mailhost/core";
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { isRunning } from "./process.ts";
 
 let counter = 0;
 
@@ -33,21 +33,12 @@ export function sizeInName(name: string): number | undefined {
 const started = Date.now() - process.uptime() * 1000;
 
 /** Whether a process of this host that is no more gave this name: nobody writes the file any longer. */
-export function isOrphan(name: string): boolean {
+export async function isOrphan(name: string): Promise<boolean> {
   const matched = /^(\d+)\.M(\d+)P(\d+)Q\d+R([0-9a-f]{16})\.(.+)$/.exec(name);
   if (matched === null || matched[5] !== host) return false;
   const pid = Number(matched[3]);
   // In a container every server is process 1: older than this process is not of this process
   if (pid === process.pid && matched[4] === own) return false; // the clock may have stepped back since
   if (pid === process.pid) return Number(matched[1]) * 1000 + Number(matched[2]) / 1000 < started - 1000;
-  return !isAlive(pid);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) !== "ESRCH";
-  }
+  return !(await isRunning(pid));
 }

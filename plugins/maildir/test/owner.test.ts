@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import * as files from "node:fs/promises";
-import { once } from "node:events";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { isAlive, ownName } from "../src/journal/owner.ts";
+import { isOver, shell, unasked } from "./processes.ts";
 
 /** The name of a folder that a running process would have. */
 async function nameFor(pid: number): Promise<string> {
@@ -11,14 +10,6 @@ async function nameFor(pid: number): Promise<string> {
   const started = text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
   return (await ownName()).replace(/^P\d+T\d+/, `P${pid}T${started}`);
 }
-
-function shell(script: string): ChildProcess {
-  const child = spawn("sh", ["-c", script], { stdio: ["ignore", "pipe", "ignore"] });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  return child;
-}
-
-const isOver = (pid: number): boolean => /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
 
 test.skipIf(process.platform !== "linux")("who runs lives, who is killed does not", async () => {
   for (let times = 0; times < 20; times += 1) {
@@ -31,9 +22,7 @@ test.skipIf(process.platform !== "linux")("who runs lives, who is killed does no
 });
 
 test.skipIf(process.platform !== "linux")("whose end nobody asked for is dead", async () => {
-  const parent = shell("sleep 0.2 & echo $!; exec sleep 30");
-  const [said] = (await once(parent.stdout ?? parent, "data")) as [Buffer]; // the first line
-  const pid = Number(String(said));
+  const pid = await unasked();
   const name = await nameFor(pid);
   expect(await isAlive(files, name, "")).toBe(true);
   await expect.poll(() => isOver(pid), { timeout: 5000 }).toBe(true);

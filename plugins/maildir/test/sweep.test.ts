@@ -9,6 +9,7 @@ import type { Files } from "../src/files.ts";
 import { maildirOn } from "../src/maildir.ts";
 import { sweep } from "../src/sweep.ts";
 import { uniqueName } from "../src/unique-name.ts";
+import { isOver, unasked } from "./processes.ts";
 import { Client, emptyFolder, filesBelow, serve, storing } from "./server.ts";
 
 const hours = 60 * 60 * 1000;
@@ -68,6 +69,20 @@ test("what a dead process of this host left goes at once, what a living one writ
   expect(await run(root)).toBe(goes.length);
   expect(filesBelow(tmp)).toEqual(stays.toSorted());
 });
+
+test.skipIf(process.platform !== "linux")(
+  "what a killed process left goes, though nobody asked for its end",
+  async () => {
+    const root = await emptyFolder();
+    const tmp = join(await makeMaildir(join(root, "example.com", "jane")), "tmp");
+    const pid = await unasked();
+    const name = uniqueName(Date.now()).replace(/P\d+Q/, `P${pid}Q`);
+    await leave(join(tmp, name), 0);
+    await expect.poll(() => isOver(pid), { timeout: 5000 }).toBe(true);
+    expect(await run(root)).toBe(1);
+    expect(filesBelow(tmp)).toEqual([]);
+  },
+);
 
 test("links are not followed", async () => {
   const root = await emptyFolder();

@@ -1,8 +1,9 @@
 import { errorCode } from "@mailhost/core";
 import { randomBytes } from "node:crypto";
-import { readFile, readlink } from "node:fs/promises";
+import { readlink } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import type { Files } from "../files.ts";
+import { isRunning, ownBegin, saidBySystem } from "../process.ts";
 
 /** How often an owner says that it lives, and how long one listens for it before taking it for dead. */
 export const beatMilliseconds = 1000;
@@ -26,43 +27,15 @@ const parse = (name: string): Owner | undefined => {
   return pid === undefined ? undefined : { pid: Number(pid), started, namespace, boot };
 };
 
-const orNothing = (text: Promise<string>): Promise<string> => text.catch(() => "");
-
-/** The third field and those behind it; the second may hold blanks and brackets (proc(5)). None for nobody. */
-async function fieldsOf(pid: number | "self"): Promise<readonly string[]> {
-  const text = await orNothing(readFile(`/proc/${pid}/stat`, "latin1"));
-  return text.slice(text.lastIndexOf(")") + 2).split(" ");
-}
-
-const startIn = (fields: readonly string[]): string => fields[19] ?? "";
-
-/** PF_EXITING of Linux, and SIGKILL among the signals that wait. */
-const [exiting, killed] = [0x4, 0x100n];
-
-/**
- * Whether a process that began then is there, and not killed and on its way out, or out and nobody has asked what became
- * of it: its number stays until somebody does, and in a container that may be never.
- */
-async function isRunning(pid: number, started: string): Promise<boolean> {
-  // First what waits for it: once that is taken from there, it has begun to exit
-  const status = await orNothing(readFile(`/proc/${pid}/status`, "latin1"));
-  const fields = await fieldsOf(pid);
-  const [state = "", , , , , , flags] = fields;
-  if (startIn(fields) !== started || state === "Z" || state === "X" || (Number(flags) & exiting) > 0) return false;
-  return [...status.matchAll(/^(?:Sig|Shd)Pnd:\s*([0-9a-f]+)/gm)].every(
-    ([, pending]) => (BigInt(`0x${pending}`) & killed) === 0n,
-  );
-}
-
 async function self(): Promise<Owner> {
-  const [fields, namespace, boot] = await Promise.all([
-    fieldsOf("self"),
-    orNothing(readlink("/proc/self/ns/pid")),
-    orNothing(readFile("/proc/sys/kernel/random/boot_id", "latin1")),
+  const [started, namespace, boot] = await Promise.all([
+    ownBegin(),
+    readlink("/proc/self/ns/pid").catch(() => ""),
+    saidBySystem("/proc/sys/kernel/random/boot_id"),
   ]);
   return {
     pid: process.pid,
-    started: startIn(fields),
+    started,
     namespace: /\d+/.exec(namespace)?.[0] ?? "",
     boot: boot.replace(/[^0-9a-f]/g, ""),
   };
