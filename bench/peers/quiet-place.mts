@@ -1,6 +1,6 @@
-// For up to five minutes ext4 gives the inode of a removed file to no other, and passes over each of them, one after the
-// other, whenever a file is made in that part of the disk: behind a bench or a test that removed thousands, a new file
-// costs twenty times as much.
+// Without a journal of its own ext4 gives the inode of a removed file to no other for up to five minutes, and passes over
+// each of them, one after the other, whenever a file is made in that part of the disk: behind a bench or a test that
+// removed thousands, a new file costs ten times as much.
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";

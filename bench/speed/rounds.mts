@@ -26,8 +26,7 @@ async function measure(driver: Driver, peer: Peer, workload: Workload): Promise<
   await peer.settled?.();
   const spent = cpu(peer.pid) - before;
   const delivered = arrived === undefined ? {} : { delivered: arrivals?.rate(arrived) ?? NaN };
-  // Where there are many they stay: ext4 would look at each that was removed in the last minutes before it makes another,
-  // which once was four fifths of what was measured
+  // Where there are many they stay, or the next files would be made beside what was removed (see quiet-place.mts)
   if (arrived !== undefined && workload.octets > largeOctets) arrivals?.remove(arrived);
   return {
     microseconds: (spent * 1000) / messages,

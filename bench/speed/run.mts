@@ -1,7 +1,8 @@
 // What one run of the bench found, as `--write` writes it and the table and the check read it.
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
+import { basename } from "node:path";
 import type { Peer } from "../peers/start.mts";
 import type { Counts } from "./counts.mts";
 import type { IdleResult } from "./idle.mts";
@@ -25,10 +26,18 @@ export function versions(running: ReadonlyMap<string, Peer>): Record<string, str
     Node: process.versions.node,
     Linux: release(),
     CPU: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}`,
-    "file system":
-      execFileSync("df", ["--output=fstype", tmpdir()], { encoding: "utf8" }).trim().split(/\s+/).at(-1) ?? "",
+    "file system": fileSystem(),
     ...Object.fromEntries(peers.map(({ name, version }) => [name.replace(/^mailhost .*/, "mailhost"), version])),
   };
+}
+
+/** Its type; of ext4 also whether it has a journal, which an fsync has to wait for. */
+function fileSystem(): string {
+  const told = execFileSync("df", ["--output=fstype,source", tmpdir()], { encoding: "utf8" }).trim().split(/\s+/);
+  const [type = "", device = ""] = told.slice(-2);
+  const journals = existsSync("/proc/fs/jbd2") ? readdirSync("/proc/fs/jbd2") : [];
+  const its = journals.some((name) => name.replace(/-\d+$/, "") === basename(device));
+  return type === "ext4" && !its ? "ext4 without a journal" : type;
 }
 
 /** Digits beyond the fourth say nothing. */
