@@ -1,4 +1,7 @@
-/** What is there, or will be: where nobody has to wait there is no promise, and the reply leaves in the same tick. */
+/**
+ * What is there, or will be. A tap of `tapAsync` that has its answer calls `done` before it returns: where nobody has to
+ * wait there is no promise, and a pipelined group is answered in one write.
+ */
 export type Soon<T> = T | Promise<T>;
 
 /** Goes on with the value, now or when it is there. */

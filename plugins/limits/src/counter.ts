@@ -1,5 +1,5 @@
+import type { Soon } from "@mailhost/core";
 import type { MemoryTable, Rule } from "./memory.ts";
-import type { Soon } from "./soon.ts";
 
 /** Counts under keys; the answer is what a key has then. */
 export interface Counter {

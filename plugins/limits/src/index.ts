@@ -1,7 +1,6 @@
-import { type Opinion, type Session, type TapCallback, definePlugin } from "@mailhost/core";
+import { type Opinion, type Session, type Soon, type TapCallback, definePlugin } from "@mailhost/core";
 import { type LimitsOptions, schema } from "./options.ts";
 import { deadlineOf, makeRules } from "./rules.ts";
-import type { Soon } from "./soon.ts";
 import { Warden } from "./warden.ts";
 
 export type { Excess, LimitReply, LimitsOptions, Per, Rate, Tarpit } from "./options.ts";

@@ -1,6 +1,7 @@
+import { type Soon, soon } from "@mailhost/core";
 import type { Counter } from "./counter.ts";
+import { firstAnswer } from "./first-answer.ts";
 import type { Keys } from "./keys.ts";
-import { type Soon, andThen, firstAnswer } from "./soon.ts";
 
 /** Whom a limit holds for. The widest first: who has a network full of addresses makes no key for each of them. */
 export const whom = ["network", "address", "identity"] as const;
@@ -34,7 +35,7 @@ export class Limit {
   /** Counts one more for each, and stops where that is too many. */
   count(keys: Keys): Soon<Offender | undefined> {
     return this.#ask(keys, ({ per, points, counter }, key) =>
-      andThen(counter.add(key, 1), (counted) =>
+      soon(counter.add(key, 1), (counted) =>
         counted > points ? { per, key, first: counted === points + 1 } : undefined,
       ),
     );
@@ -43,7 +44,7 @@ export class Limit {
   /** Counts one more for everybody; `filled` is told who had the last one that is let through. */
   note(keys: Keys, filled: (offender: Offender) => void): Soon<void> {
     return this.#ask(keys, ({ per, points, counter }, key) =>
-      andThen(counter.add(key, 1), (counted) => {
+      soon(counter.add(key, 1), (counted) => {
         if (counted === points) filled({ per, key, first: true });
         return undefined;
       }),
@@ -53,7 +54,7 @@ export class Limit {
   /** Who has no more left. Nothing is counted. */
   full(keys: Keys): Soon<Offender | undefined> {
     return this.#ask(keys, ({ per, points, counter }, key) =>
-      andThen(counter.read(key), (counted) => (counted >= points ? { per, key, first: false } : undefined)),
+      soon(counter.read(key), (counted) => (counted >= points ? { per, key, first: false } : undefined)),
     );
   }
 

@@ -1,6 +1,5 @@
-import { ConfigurationError, type Host, describeError } from "@mailhost/core";
+import { ConfigurationError, type Host, type Soon, describeError } from "@mailhost/core";
 import type { Counter } from "./counter.ts";
-import type { Soon } from "./soon.ts";
 
 /** What a limiter of rate-limiter-flexible is made with, as its classes take it. */
 export interface StoreOptions {

@@ -1,7 +1,6 @@
-import type { Clock } from "@mailhost/core";
+import { type Clock, type Soon, soon } from "@mailhost/core";
 import type { Counter } from "./counter.ts";
 import { type Keys, isIpv6 } from "./keys.ts";
-import { type Soon, andThen } from "./soon.ts";
 
 export interface TarpitRule {
   readonly after: number;
@@ -38,7 +37,7 @@ export class Tarpit {
   wait(keys: Keys, signal: AbortSignal): Soon<void> {
     const key = clientKey(keys);
     if (key === undefined) return;
-    return andThen(this.#counter.read(key), (faults) => {
+    return soon(this.#counter.read(key), (faults) => {
       const { after, step, most, sessions } = this.#rule;
       const milliseconds = Math.min(Math.max(faults - after, 0) * step, most);
       if (milliseconds === 0 || this.#waiting.sessions >= sessions || signal.aborted) return;

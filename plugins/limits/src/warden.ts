@@ -1,10 +1,19 @@
-import { type Fault, type Host, type Opinion, type Session, type Transaction, describeError } from "@mailhost/core";
+import {
+  type Fault,
+  type Host,
+  type Opinion,
+  type Session,
+  type Soon,
+  type Transaction,
+  describeError,
+  soon,
+} from "@mailhost/core";
+import { firstAnswer } from "./first-answer.ts";
 import { type Keys, addressKeys, identityKey } from "./keys.ts";
 import type { Offender, Whom } from "./limit.ts";
 import type { Excess } from "./options.ts";
 import { Places } from "./places.ts";
 import type { Rules } from "./rules.ts";
-import { type Soon, andThen, firstAnswer } from "./soon.ts";
 
 /** What is known of one session. */
 interface Visit {
@@ -89,7 +98,7 @@ export class Warden {
   #countMessage(visit: Visit, { id }: Transaction, session: Session, keys: Keys): Soon<Opinion> {
     if (visit.transaction === id) return visit.refusal;
     visit.transaction = id;
-    return andThen(this.#count("messages", session, keys), (refusal) => (visit.refusal = refusal));
+    return soon(this.#count("messages", session, keys), (refusal) => (visit.refusal = refusal));
   }
 
   fault(session: Session, fault: Fault): void {
@@ -139,7 +148,7 @@ export class Warden {
   }
 
   #count(excess: Exclude<Excess, "concurrency">, session: Session, keys: Keys): Soon<Opinion> {
-    return andThen(this.#rules.limits[excess].count(keys), (offender) => {
+    return soon(this.#rules.limits[excess].count(keys), (offender) => {
       if (offender === undefined) return undefined;
       if (offender.first) this.#tell(excess, session, offender.per);
       return this.#rules.refusals[excess];
@@ -147,7 +156,7 @@ export class Warden {
   }
 
   #full(excess: Exclude<Excess, "concurrency">, keys: Keys): Soon<Opinion> {
-    return andThen(this.#rules.limits[excess].full(keys), (offender) =>
+    return soon(this.#rules.limits[excess].full(keys), (offender) =>
       offender === undefined ? undefined : this.#rules.refusals[excess],
     );
   }
