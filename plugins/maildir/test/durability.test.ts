@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Files } from "../src/files.ts";
 import { mailboxPath } from "../src/index.ts";
-import { maildirOn } from "../src/maildir.ts";
+import { type MaildirOptions, maildirOn } from "../src/maildir.ts";
 import { Client, emptyFolder, serve, storing } from "./server.ts";
 
 /** A file system that writes down what is made durable below `base`, and when. */
@@ -30,12 +30,16 @@ function recording(base: string, journal: string[]): Files {
   };
 }
 
+/** A client of a server that stores mail so, and what is made durable below `base` meanwhile. */
+async function greeted(base: string, options: MaildirOptions): Promise<{ client: Client; journal: string[] }> {
+  const journal: string[] = [];
+  const server = await serve(storing(options, maildirOn(recording(base, journal))));
+  return { client: await new Client(server).greet(), journal };
+}
+
 test("file, then folders on the way, before the 250; all of them once", async () => {
   const base = await emptyFolder();
-  const journal: string[] = [];
-  const options = { root: join(base, "var", "mail") };
-  const server = await serve(storing(options, maildirOn(recording(base, journal))));
-  const client = await new Client(server).greet();
+  const { client, journal } = await greeted(base, { root: join(base, "var", "mail") });
   journal.push(await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none"));
   journal.push(await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo"));
   client.leave();
@@ -59,29 +63,21 @@ test("file, then folders on the way, before the 250; all of them once", async ()
   ]);
 });
 
-test("a mailbox that was removed is made durable again, though its inode may be the same", async () => {
-  const base = await emptyFolder();
-  const journal: string[] = [];
-  const server = await serve(storing({ root: base }, maildirOn(recording(base, journal))));
-  const client = await new Client(server).greet();
-  await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
-  await promises.rm(mailboxPath(base, "jane@example.com"), { recursive: true });
-  journal.length = 0;
-  await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo");
-  client.leave();
-  expect(journal).toContain("sync example.com");
-  expect(journal.filter((line) => line === "sync example.com/jane")).toHaveLength(3);
-});
+const remove = (mailbox: string): Promise<void> => promises.rm(mailbox, { recursive: true });
 
-test("a mailbox that somebody else made anew is made durable", async () => {
+async function makeAnew(mailbox: string): Promise<void> {
+  await promises.rename(mailbox, `${mailbox}.old`);
+  for (const part of ["cur", "new", "tmp"]) await promises.mkdir(join(mailbox, part), { recursive: true });
+}
+
+test.each([
+  ["was removed", "though its inode may be the same", remove],
+  ["somebody else made anew", "as if it were its own", makeAnew],
+])("a mailbox that %s is made durable again, %s", async (_what, _how, change) => {
   const base = await emptyFolder();
-  const journal: string[] = [];
-  const server = await serve(storing({ root: base }, maildirOn(recording(base, journal))));
-  const client = await new Client(server).greet();
+  const { client, journal } = await greeted(base, { root: base });
   await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
-  const jane = mailboxPath(base, "jane@example.com");
-  await promises.rename(jane, `${jane}.old`);
-  for (const part of ["cur", "new", "tmp"]) await promises.mkdir(join(jane, part), { recursive: true });
+  await change(mailboxPath(base, "jane@example.com"));
   journal.length = 0;
   expect(await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo")).toMatch(/^250 /);
   client.leave();
@@ -116,9 +112,7 @@ test("a mailbox that gets many messages at once is synced for all that are there
 
 test("without fsync nothing waits for the disk", async () => {
   const base = await emptyFolder();
-  const journal: string[] = [];
-  const server = await serve(storing({ root: base, fsync: false }, maildirOn(recording(base, journal))));
-  const client = await new Client(server).greet();
+  const { client, journal } = await greeted(base, { root: base, fsync: false });
   await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
   client.leave();
   expect(journal).toEqual(["rename example.com/jane/new/<message>"]);
@@ -126,11 +120,9 @@ test("without fsync nothing waits for the disk", async () => {
 
 test("a root that is there is made durable too: who made it may have been killed before it was", async () => {
   const base = await emptyFolder();
-  const journal: string[] = [];
   const root = join(base, "mail");
   await promises.mkdir(root);
-  const server = await serve(storing({ root }, maildirOn(recording(base, journal))));
-  const client = await new Client(server).greet();
+  const { client, journal } = await greeted(base, { root });
   await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none");
   await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo");
   client.leave();

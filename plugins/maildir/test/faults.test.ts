@@ -122,26 +122,27 @@ test("folders that vanish before the file is opened are made again", async () =>
   expect(stored(mailboxPath(root, "jane@example.com"))).toHaveLength(1);
 });
 
-test("a new that vanishes before the commit is made again", async () => {
-  const root = await emptyFolder();
+/** Somebody removes the folder right before the first commit. */
+function vanishing(folder: string): Files {
   let vanished = 0;
   const rename: Files["rename"] = async (from, to) => {
-    if (vanished++ === 0) await promises.rm(join(to, ".."), { recursive: true });
+    if (vanished++ === 0) await promises.rm(folder, { recursive: true });
     return promises.rename(from, to);
   };
-  expect(await handIn({ ...promises, rename }, { root })).toMatch(/^250 /);
+  return { ...promises, rename };
+}
+
+test("a new that vanishes before the commit is made again", async () => {
+  const root = await emptyFolder();
+  const files = vanishing(join(mailboxPath(root, "jane@example.com"), "new"));
+  expect(await handIn(files, { root })).toMatch(/^250 /);
   expect(stored(mailboxPath(root, "jane@example.com"))).toHaveLength(1);
 });
 
 test("a mailbox that vanishes before the commit is no 250", async () => {
   const root = await emptyFolder();
-  const mailbox = mailboxPath(root, "jane@example.com");
-  let vanished = 0;
-  const rename: Files["rename"] = async (from, to) => {
-    if (vanished++ === 0) await promises.rm(mailbox, { recursive: true });
-    return promises.rename(from, to);
-  };
-  expect(await handIn({ ...promises, rename }, { root })).toBe("451 4.3.0 Temporary local problem");
+  const files = vanishing(mailboxPath(root, "jane@example.com"));
+  expect(await handIn(files, { root })).toBe("451 4.3.0 Temporary local problem");
   nothingLeft(root);
 });
 

@@ -54,6 +54,14 @@ class Site {
     return new House(this.#street, scenarioOf(this.#life), undefined, join(this.folder, "srv", "house"));
   }
 
+  /** A server that is ready, with nothing under way. */
+  async open(): Promise<House> {
+    const house = this.house();
+    await house.server.prepare();
+    await quiet();
+    return house;
+  }
+
   end(house: House): Recorded {
     this.calls.release();
     rmSync(this.folder, { recursive: true, force: true });
@@ -108,6 +116,22 @@ const never = new Promise<never>(() => {});
 /** Until everybody waits for something that does not come. */
 const quiet = (): Promise<void> => turns(20);
 
+/** Opened once, if ever. */
+interface Gate {
+  readonly opened: Promise<true>;
+  readonly open: () => void;
+}
+
+function gate(): Gate {
+  let open = (): void => {};
+  const opened = new Promise<true>((resolve) => (open = () => resolve(true)));
+  return { opened, open };
+}
+
+/** Whether it is opened before the work is done without. */
+const opensDuring = (work: Promise<unknown>, { opened }: Gate): Promise<boolean> =>
+  Promise.race([opened, work.then(() => false)]);
+
 /**
  * A life whose first process is killed behind so many calls that change something, amid its one message; another process
  * takes the next. Undefined when the first has done all it had to do before that.
@@ -115,21 +139,18 @@ const quiet = (): Promise<void> => turns(20);
 export async function recordKilled(street: string, life: Life, behind: number): Promise<Recorded | undefined> {
   const site = new Site(street, life);
   const { calls, recorder } = site;
-  const first = site.house();
-  await first.server.prepare();
-  await quiet();
-  let die = (): void => {};
-  const died = new Promise<true>((resolve) => (die = () => resolve(true)));
+  const first = await site.open();
+  const death = gate();
   calls.meet = async (call) => {
     const result = recorder.changes < behind ? await recorder.meet(call) : undefined;
     if (recorder.changes < behind) return result;
-    die();
+    death.open();
     call.aside();
     return never; // the dead hear no more of their calls
   };
   const client = await first.greeted();
   const lived = Promise.all(life.posts.flat().map((one) => handIn(client, first, one, recorder)));
-  const isDead = await Promise.race([died, lived.then(() => false)]);
+  const isDead = await opensDuring(lived, death);
   await quiet();
   if (isDead) await another(site, life.again ?? []);
   client.hangUp();
@@ -150,29 +171,24 @@ const stuck = 250;
 export async function recordOvertaken(street: string, life: Life, which: number): Promise<Recorded | undefined> {
   const site = new Site(street, life);
   const { calls, recorder } = site;
-  const house = site.house();
-  await house.server.prepare();
-  await quiet();
+  const house = await site.open();
+  const [arrival, release] = [gate(), gate()];
   let syncs = 0;
-  let go = (): void => {};
-  const released = new Promise<void>((resolve) => (go = resolve));
-  let reach = (): void => {};
-  const reached = new Promise<true>((resolve) => (reach = () => resolve(true)));
   calls.meet = async (call) => {
     if (call.name !== "sync" || (syncs += 1) !== which) return recorder.meet(call);
-    reach();
+    arrival.open();
     call.aside();
-    return recorder.meet(call, () => released);
+    return recorder.meet(call, () => release.opened);
   };
   const all = async (posts: readonly Post[]): Promise<void> => {
     for (const one of posts) await handIn(await house.greeted(), house, one, recorder);
   };
   const first = all(life.posts.flat());
-  const isReached = await Promise.race([reached, first.then(() => false)]);
+  const isReached = await opensDuring(first, arrival);
   if (isReached) {
     const second = all(life.again ?? []);
     await Promise.race([second, delay(stuck)]);
-    go();
+    release.open();
     await second;
   }
   await first;

@@ -32,7 +32,7 @@ const harmless = new Set([
 /** Writes down what is asked of the file system below a folder. What is there at the start is on the disk. */
 export class Recorder {
   /** Waits before and after each call, so that deliveries overlap; one call after the other unless told otherwise. */
-  overlap: (() => Promise<void>) | undefined;
+  overlap: (() => Promise<unknown>) | undefined;
   readonly #below: string;
   readonly #steps: Step[] = [];
   readonly #folders = new Map<Inode, Map<string, Inode>>([[0, new Map()]]);
