@@ -30,3 +30,14 @@ test("every single cut of a text with every mixture of CR and LF", () => {
     expect(convert([octets.subarray(0, cut), octets.subarray(cut)])).toBe("a\nb\r\nc\n\nd\re\n\n\r");
   expect(convert(Array.from(octets, (octet) => Uint8Array.of(octet)))).toBe("a\nb\r\nc\n\nd\re\n\n\r");
 });
+
+test("line ends at every place of a vector of sixteen octets, and where one window of 64 KiB ends", () => {
+  for (let before = 0; before < 40; before += 1) {
+    const near = `${"a".repeat(before)}\r\n\r\r\nb\n${"c".repeat(20)}\r\n`;
+    expect(convert([Buffer.from(near)])).toBe(near.replaceAll("\r\n", "\n"));
+  }
+  for (let before = 65_510; before < 65_550; before += 1) {
+    const far = `${"a".repeat(before)}\r\n\r\n\r\r\nb${"\r\n".repeat(70_000)}\r`;
+    expect(convert([Buffer.from(far)])).toBe(far.replaceAll("\r\n", "\n"));
+  }
+});
