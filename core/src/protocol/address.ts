@@ -44,13 +44,13 @@ interface Domain {
 }
 
 /** Who writes to many writes to many of one domain. */
-let lastDomain: Domain = { written: "", canonical: "" };
+let lastDomain: Domain | undefined;
 
 /** What a domain may hold is judged behind its end; Unicode's blanks would be folded away there. */
 function readDomain(text: string, from: number): Domain | undefined {
   const bracket = text.indexOf(">", from);
   const inside = text.slice(from, bracket < 0 ? text.length : bracket);
-  if (inside !== "" && inside === lastDomain.written) return lastDomain;
+  if (inside === lastDomain?.written) return lastDomain;
   const blank = inside.search(/\s/);
   const written = blank < 0 ? inside : inside.slice(0, blank);
   const canonical = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);

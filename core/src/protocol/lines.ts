@@ -21,7 +21,7 @@ const groupOctets = 4096;
  */
 export class Input {
   #octets: Uint8Array = nothing;
-  /** What #octets is the front of, once pieces had to be joined. */
+  /** What #octets is the front of, once they had to be copied. */
   #room: Uint8Array = nothing;
   #at = 0;
   /** Index up to which no LF was found. */
@@ -51,13 +51,12 @@ export class Input {
       return;
     }
     // Room grows by doubling: one octet at a time costs no more than all at once
-    const buffer = this.#octets.buffer === this.#room.buffer ? this.#room : undefined;
-    if (buffer !== undefined && this.#octets.length + chunk.length <= buffer.length) {
-      buffer.set(chunk, this.#octets.length);
-      this.#octets = buffer.subarray(0, this.#octets.length + chunk.length);
+    const before = this.#room;
+    if (this.#octets.length + chunk.length <= before.length) {
+      before.set(chunk, this.#octets.length);
+      this.#octets = before.subarray(0, this.#octets.length + chunk.length);
       return;
     }
-    const before = this.#room;
     this.#room = new Uint8Array(2 * (waiting + chunk.length));
     this.#room.set(this.peek());
     this.#room.set(chunk, waiting);
@@ -68,7 +67,7 @@ export class Input {
 
   /** Copies what still waits of a chunk that was lent. */
   keep(): void {
-    if (this.length === 0 || this.#octets.buffer === this.#room.buffer) return;
+    if (this.length === 0 || this.#room.length > 0) return;
     this.#room = new Uint8Array(this.peek()); // the slice of a Buffer would be no copy
     this.#octets = this.#room;
     this.#begin();

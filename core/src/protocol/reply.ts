@@ -69,8 +69,8 @@ export function replyLines(reply: Reply): string[] {
   });
 }
 
-const isSettled = (reply: Reply): boolean =>
-  Object.isFrozen(reply) && (typeof reply.text === "string" || Object.isFrozen(reply.text));
+/** A string always is. */
+const isSettled = (reply: Reply): boolean => Object.isFrozen(reply) && Object.isFrozen(reply.text);
 
 const traced = new WeakMap<Reply, readonly string[]>();
 

@@ -33,6 +33,8 @@ describe("a mailbox", () => {
     ["jane example.com", "a blank instead of the at sign"],
     ['"jane"xexample.com', "a letter instead of the at sign"],
     ["jane@exam\ufeffple.com", "a blank of no width in the domain"],
+    ["jane@\ufeffexample.com", "a blank of no width before the domain"],
+    ["jane@example.com\ufeff", "a blank of no width behind the domain"],
     ["jane@exam\u3000ple.com", "a wide blank in the domain"],
     ["jane@example.com.", "a trailing dot in the domain"],
     ["jane@exa mple.com", "a blank in the domain"],

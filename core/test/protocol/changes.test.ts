@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Exchange, Mechanism, Step } from "../../src/protocol/machine.ts";
 import { replies } from "../../src/protocol/replies.ts";
@@ -18,6 +19,22 @@ describe("EHLO and HELO", () => {
       reply: { code: 250, text: "MX.Example.com" },
       state: begun(false),
     });
+  });
+
+  test("tell each client its own, whatever those before were told", () => {
+    const client = fc.record({
+      address: fc.constantFrom("192.0.2.1", "192.0.2.2", "2001:db8::1"),
+      keywords: fc.subarray(["PIPELINING", "8BITMIME", "STARTTLS", "AUTH PLAIN"]),
+    });
+    fc.assert(
+      fc.property(fc.array(client, { maxLength: 8 }), (clients) => {
+        for (const { address, keywords } of clients) {
+          const its = { ...session, client: { ...session.client, address } };
+          const step = run("EHLO", fresh, "new.test", contextOf({ session: its, keywords: () => keywords }));
+          expect(step).toMatchObject({ reply: { text: [`MX.Example.com greets ${address}`, ...keywords] } });
+        }
+      }),
+    );
   });
 });
 

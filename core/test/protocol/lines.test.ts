@@ -150,6 +150,34 @@ describe("of octets", () => {
   });
 });
 
+test("whatever is done, each copy is given back once, and nothing of what was lent", () => {
+  const step = fc.oneof(
+    fc.string({ unit: fc.constantFrom("a", "\r\n"), minLength: 1, maxLength: 20 }),
+    fc.constantFrom("keep", "line", "consume", "clear"),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const [lent, seen, freed] = [new Set<unknown>(), new Set<unknown>(), [] as unknown[]];
+      const input = new Input((room) => freed.push(room));
+      for (const one of steps) {
+        if (one === "keep" || one === "clear") input[one]();
+        else if (one === "line") input.line(512);
+        else if (one === "consume") input.consume(Math.min(1, input.length));
+        else {
+          const chunk = Uint8Array.from(encoder.encode(one));
+          lent.add(chunk.buffer);
+          input.push(chunk);
+        }
+        if (input.length > 0) seen.add(input.peek().buffer);
+      }
+      input.clear();
+      expect(new Set(freed)).toEqual(new Set([...seen].filter((buffer) => !lent.has(buffer))));
+      expect(freed).toHaveLength(new Set(freed).size);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 describe("a long group of lines", () => {
   const odd = ["", "ü", "a\tb", "a\rb", "a\u0000", "\u007f", "x".repeat(5000), "x".repeat(600)];
   const text = Array.from({ length: 400 }, (_, at) => `${at % 7 === 0 ? odd[(at / 7) % 8] : `RCPT ${at}`}\r\n`).join(

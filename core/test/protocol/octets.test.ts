@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   asciiLower,
   asciiUpper,
+  codeAt,
   encodeAscii,
   decodeUtf8,
   encodeUtf8,
@@ -36,6 +37,13 @@ describe("letters", () => {
   ])("%j is ASCII: %j", (text, ascii) => {
     expect(isAscii(text)).toBe(ascii);
   });
+});
+
+test("beyond the end of a text there is no character", () => {
+  expect(["a\u0000", "\u{1f600}"].map((text) => [0, 1, 2, 3].map((at) => codeAt(text, at)))).toEqual([
+    [0x61, 0, -1, -1],
+    [0xd83d, 0xde00, -1, -1],
+  ]);
 });
 
 test.each([

@@ -8,6 +8,7 @@ import {
   replyLineOctets,
   replyLines,
   replyProblem,
+  tracedLines,
 } from "../../src/protocol/reply.ts";
 
 describe.each(Object.entries<Reply>(replies))("replies.%s", (_name, reply) => {
@@ -122,6 +123,16 @@ describe("on the wire", () => {
   test("one that cannot is encoded once, of one line or more", () => {
     for (const reply of [makeReply(250, "2.0.0", "one"), makeReply(250, "2.0.0", ["one", "two"])])
       expect(encodeReply(reply)).toBe(encodeReply(reply));
+  });
+
+  test("who watches sees the lines of what is sent, and of what has changed since", () => {
+    const settled = makeReply(550, "5.7.1", ["one", "two"]);
+    const open = { code: 250, text: "before" };
+    for (const reply of [settled, replies.ok, open, settled, open])
+      expect(`${tracedLines(reply).join("\r\n")}\r\n`).toBe(text(reply));
+    open.text = "after";
+    expect(tracedLines(open)).toEqual(["250 after"]);
+    expect(tracedLines(settled)).toBe(tracedLines(settled));
   });
 
   test("what may not be sent is not", () => {
