@@ -51,7 +51,7 @@ export type { Delivery, Staged } from "./host/delivery.ts";
 export type { MessageView } from "./host/message-view.ts";
 export type { BodyTransform } from "./message/rewrite.ts";
 export type { DefaultTransports, Recipient, Transport } from "./host/recipient.ts";
-export { sameName, type StoredMessage } from "./message/message.ts";
+export { sameName, type OpenOptions, type StoredMessage } from "./message/message.ts";
 export type { Field } from "./message/header.ts";
 export { formatDate } from "./message/received.ts";
 export { storageReply } from "./message/receiver.ts";

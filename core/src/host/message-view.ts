@@ -1,5 +1,5 @@
 import type { Field } from "../message/header.ts";
-import { type Message, type StoredMessage, makeField, sameName } from "../message/message.ts";
+import { type Message, type OpenOptions, type StoredMessage, makeField, sameName } from "../message/message.ts";
 import type { BodyTransform } from "../message/rewrite.ts";
 import type { Spool } from "../message/spool.ts";
 import { asciiLower } from "../protocol/octets.ts";
@@ -51,8 +51,8 @@ export class ReadOnlyMessage implements StoredMessage {
   get fields(): readonly Field[] {
     return this.#message.fields.map(lent);
   }
-  open(): AsyncIterable<Uint8Array> {
-    return this.#message.open();
+  open(options?: OpenOptions): AsyncIterable<Uint8Array> {
+    return this.#message.open(options);
   }
   bytes(): Promise<Uint8Array> {
     return this.#message.bytes();
@@ -125,8 +125,8 @@ class MessageHandle extends Handle implements MessageView {
   get fields(): readonly Field[] {
     return this.#case.message.fields.map(lent);
   }
-  open(): AsyncIterable<Uint8Array> {
-    return this.#case.message.open();
+  open(options?: OpenOptions): AsyncIterable<Uint8Array> {
+    return this.#case.message.open(options);
   }
   bytes(): Promise<Uint8Array> {
     return this.#case.message.bytes();

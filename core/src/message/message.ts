@@ -4,14 +4,23 @@ import { type BodyTransform, writeTransformed } from "./rewrite.ts";
 import { type Soon, soon } from "./soon.ts";
 import type { Spool } from "./spool.ts";
 
+/** How a message is read. */
+export interface OpenOptions {
+  /**
+   * A piece is yours until you ask for the next, whose octets may come into the same memory: write it, or copy it, before
+   * that. Without, each piece of a large message is memory of its own, which the collector has to find and give back.
+   */
+  readonly reuse?: boolean;
+}
+
 /** A received message: CRLF line ends, dots unstuffed. Reading is possible any number of times. */
 export interface StoredMessage {
   /** Octets that `open` will give. */
   readonly octets: number;
   /** The header fields from the top, folding kept: trace, plugins' fields, the sender's. */
   readonly fields: readonly Field[];
-  /** The whole message in pieces. Stop reading whenever you like. */
-  open(): AsyncIterable<Uint8Array>;
+  /** The whole message in pieces, which are yours. Stop reading whenever you like. */
+  open(options?: OpenOptions): AsyncIterable<Uint8Array>;
   /** The whole message at once: mind its size. */
   bytes(): Promise<Uint8Array>;
 }
@@ -147,10 +156,10 @@ export class Message implements StoredMessage {
     return head;
   }
 
-  async *open(): AsyncGenerator<Uint8Array> {
+  async *open({ reuse = false }: OpenOptions = {}): AsyncGenerator<Uint8Array> {
     const head = joinOctets(this.#head());
     if (head.length > 0) yield head.slice(); // a reader may change what it gets
-    yield* this.#body?.read() ?? this.#spool.read(this.#bodyStart);
+    yield* this.#body?.read(0, reuse) ?? this.#spool.read(this.#bodyStart, reuse);
   }
 
   async bytes(): Promise<Uint8Array> {

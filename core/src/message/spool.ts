@@ -136,13 +136,16 @@ export class Spool {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** The content from `start` on. Only after `finish`. */
-  async *read(start = 0): AsyncGenerator<Uint8Array> {
+  /** The content from `start` on. Only after `finish`. With `reuse` what is in a file is read into one piece of memory. */
+  async *read(start = 0, reuse = false): AsyncGenerator<Uint8Array> {
     this.#users += 1;
     try {
       let at = start;
+      let block = none;
       while (this.#file !== undefined && at < this.#written) {
-        const octets = await this.#file.read(new Uint8Array(Math.min(blockOctets, this.#written - at)), at);
+        // A reader may have transferred the one before
+        if (!reuse || block.length === 0) block = new Uint8Array(Math.min(blockOctets, this.#written - at));
+        const octets = await this.#file.read(block.subarray(0, this.#written - at), at);
         at += octets.length;
         yield octets;
       }

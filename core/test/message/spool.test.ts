@@ -225,3 +225,35 @@ test("a reader may change what it gets: the next one reads what was written", as
     await spool.dispose();
   }
 });
+
+test("pieces of a reader that asks for it come into the same memory, and no other reader is disturbed", async () => {
+  const octets = numbered(900_000);
+  const spool = new Spool(inFile());
+  await fill(spool, octets, 5000);
+  const [read, memory] = [[] as Uint8Array[], new Set<ArrayBufferLike>()];
+  const other = spool.read(7, true);
+  for await (const piece of spool.read(0, true)) {
+    read.push(piece.slice());
+    memory.add(piece.buffer);
+    piece.fill(0);
+    const its: IteratorResult<Uint8Array, undefined> = await other.next();
+    if (its.value !== undefined) expect(memory.has(its.value.buffer)).toBe(false);
+  }
+  expect(Buffer.compare(joinOctets(read), octets)).toBe(0);
+  expect(memory.size).toBe(1);
+  await other.return(undefined);
+  await spool.dispose();
+});
+
+test("a reader may transfer the memory that its pieces come into", async () => {
+  const octets = numbered(900_000);
+  const spool = new Spool(inFile());
+  await fill(spool, octets, 5000);
+  const read: Uint8Array[] = [];
+  for await (const piece of spool.read(0, true)) {
+    const { buffer } = piece as Uint8Array<ArrayBuffer>; // a file is read into no other
+    read.push(structuredClone(piece, { transfer: [buffer] }));
+  }
+  expect(Buffer.compare(joinOctets(read), octets)).toBe(0);
+  await spool.dispose();
+});

@@ -80,7 +80,7 @@ export class Copy {
     const lineEnds = this.#options.crlf ? undefined : new LineEnds();
     const write = (octets: Uint8Array): Promise<void> => writer.write(lineEnds?.push(octets) ?? octets);
     await write(Buffer.from(top, "utf8"));
-    for await (const chunk of message.open()) {
+    for await (const chunk of message.open({ reuse: true })) {
       signal.throwIfAborted();
       await write(chunk);
     }

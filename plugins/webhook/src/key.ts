@@ -16,7 +16,7 @@ export async function keyOf({ id, reversePath, recipients, message }: Delivery):
   const forward = recipients.map(({ address }) => formatAddress(address)).toSorted();
   hash.update(JSON.stringify([reversePath === null ? null : formatAddress(reversePath), forward]));
   let skip = added.reduce((octets, { raw }) => octets + raw.length, 0);
-  for await (const chunk of message.open()) {
+  for await (const chunk of message.open({ reuse: true })) {
     if (skip < chunk.length) hash.update(chunk.subarray(skip));
     skip = Math.max(0, skip - chunk.length);
   }

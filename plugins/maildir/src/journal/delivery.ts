@@ -73,7 +73,7 @@ export class JournalDelivery {
       body.set(octets, length);
       length += octets.length;
     };
-    for await (const chunk of message.open()) {
+    for await (const chunk of message.open({ reuse: true })) {
       signal.throwIfAborted();
       if (lineEnds === undefined) add(chunk);
       else length = lineEnds.into(body, length, chunk);
