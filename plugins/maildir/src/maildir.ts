@@ -116,16 +116,16 @@ export const maildirWith = (means: Means) =>
         );
       }
       host.hooks.queue.for(host.name).tapPromise("store", async (delivery, _session, signal): Promise<Opinion> => {
-        const copies = copiesOf(store, delivery);
         try {
+          const copies = copiesOf(store, delivery);
           const refusal = await copies.stage(signal);
           if (refusal !== undefined) return refusal;
+          delivery.stage({ commit: () => copies.commit(), abort: () => copies.abort() });
         } catch (error) {
           if (signal.aborted) throw error;
           host.log.error({ err: error, transaction: delivery.id }, `plugin ${host.name} could not store the message`);
           return rejectWith(storageReply(error));
         }
-        delivery.stage({ commit: () => copies.commit(), abort: () => copies.abort() });
       });
     },
   });
@@ -143,12 +143,8 @@ function inThread(outlet: Outlet, { root, folderMode, fsync }: FoldersOptions, l
 /** By way of the journal, where there is one and it takes the message. */
 function copiesOf(store: Store, delivery: Delivery): MaildirDelivery | JournalDelivery {
   const { journal } = store;
-  if (journal === undefined) return new MaildirDelivery(store, delivery);
-  const { octets } = delivery.message;
-  const promised = journal.promise(octets, delivery.recipients.length);
-  return promised === undefined
-    ? new MaildirDelivery(store, delivery)
-    : new JournalDelivery(store, journal, delivery, { octets, promised });
+  const journaled = journal === undefined ? undefined : JournalDelivery.of(store, journal, delivery);
+  return journaled ?? new MaildirDelivery(store, delivery);
 }
 
 /** One store and one sweep for all listeners and generations that store alike. What a killed server still owes comes first. */

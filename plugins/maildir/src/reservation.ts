@@ -17,7 +17,7 @@ export class Reservation {
     this.#store = store;
   }
 
-  async take(targets: readonly Target[], octets: number): Promise<Refusal | undefined> {
+  async take(targets: readonly Pick<Target, "place">[], octets: number): Promise<Refusal | undefined> {
     const { quotas } = this.#store;
     if (quotas === undefined) return undefined;
     const refusals: Refusal[] = [];

@@ -4,7 +4,7 @@ import { type Log } from "@mailhost/core";
 import { expect, onTestFinished, test } from "vitest";
 import { maildir, mailboxPath } from "../src/index.ts";
 import type { Hands } from "../src/journal/hands.ts";
-import { type Target, messageRecord } from "../src/journal/record.ts";
+import { type Target, bodyStart, finishMessage } from "../src/journal/record.ts";
 import { ThreadHands } from "../src/journal/thread-hands.ts";
 import { Client, emptyFolder, quietLog, serve, storing } from "./server.ts";
 
@@ -15,8 +15,11 @@ const target = (local: string, name = "one"): Target => ({
   top: `Delivered-To: ${local}\n`,
 });
 
-const record = (...targets: readonly Target[]): Buffer =>
-  messageRecord(1, { targets, mode: 0o600, body: Buffer.from("\nHello\n") });
+const record = (...targets: readonly Target[]): Buffer => {
+  const memory = Buffer.from(new SharedArrayBuffer(4096));
+  const body = memory.write("\nHello\n", bodyStart);
+  return memory.subarray(0, finishMessage(memory, 1, { targets, mode: 0o600, body }));
+};
 
 /** Hands of which nothing is to be asked, or which say what was. */
 const spare = (asked: string[] = []): Hands => ({

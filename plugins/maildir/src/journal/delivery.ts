@@ -1,15 +1,22 @@
 import type { Delivery, Refusal } from "@mailhost/core";
-import { badNexthop, missing } from "../delivery.ts";
+import { missing } from "../delivery.ts";
 import { type Made, MissingMailbox } from "../folders.ts";
 import { LineEnds } from "../line-ends.ts";
-import { placePath } from "../mailbox.ts";
+import { type Place, placePath } from "../mailbox.ts";
 import { Reservation } from "../reservation.ts";
 import type { Store } from "../store.ts";
-import { type Target, targetsOf, topOf } from "../targets.ts";
+import { targetsOf, topOf } from "../targets.ts";
 import { finalName, uniqueName } from "../unique-name.ts";
 import type { Staged } from "./entry.ts";
 import type { Journal } from "./journal.ts";
-import type * as record from "./record.ts";
+import type { Piece } from "./memory.ts";
+import * as record from "./record.ts";
+
+/** One copy to be made, with the lines above the message. */
+interface Headed {
+  readonly place: Place;
+  readonly top: string;
+}
 
 /** The copies of one message by way of the journal: one record of all, and their files follow. */
 export class JournalDelivery {
@@ -18,32 +25,44 @@ export class JournalDelivery {
   readonly #delivery: Delivery;
   readonly #reservation: Reservation;
   readonly #made: Made = [];
-  readonly #held: Target[] = [];
-  readonly #octets: number;
-  #promised: number;
+  readonly #held: Place[] = [];
+  readonly #targets: readonly Headed[];
+  /** The room for its record, until the journal has it. */
+  #memory: Piece | undefined;
   #staged: Staged | undefined;
 
-  /** `octets` are the message's, `promised` what the journal keeps for it. */
-  constructor(
+  private constructor(
     store: Store,
     journal: Journal,
     delivery: Delivery,
-    { octets, promised }: { readonly octets: number; readonly promised: number },
+    { targets, memory }: { readonly targets: readonly Headed[]; readonly memory: Piece },
   ) {
-    this.#octets = octets;
-    this.#promised = promised;
+    this.#targets = targets;
+    this.#memory = memory;
     this.#store = store;
     this.#journal = journal;
     this.#delivery = delivery;
     this.#reservation = new Reservation(store);
   }
 
+  /** Undefined when the journal does not take it, or there is something wrong with it. */
+  static of(store: Store, journal: Journal, delivery: Delivery): JournalDelivery | undefined {
+    const { settings } = store;
+    const targets = targetsOf(settings, delivery)?.map(({ address, place }) => {
+      const lines = topOf(delivery, address);
+      return { place, top: settings.crlf ? lines : lines.replaceAll("\r\n", "\n") };
+    });
+    if (targets === undefined) return undefined;
+    const heads = targets.map(({ place, top }) => ({ ...place, top }));
+    const memory = journal.take(record.mostOctetsOf(heads, delivery.message.octets + 1));
+    return memory && new JournalDelivery(store, journal, delivery, { targets, memory });
+  }
+
   /** Makes sure that it can be committed. A refusal leaves nothing behind, and so does a rejection with the file system's error. */
   async stage(signal: AbortSignal): Promise<Refusal | undefined> {
-    const targets = targetsOf(this.#store.settings, this.#delivery);
     try {
-      const refusal = targets === undefined ? badNexthop : await this.#reservation.take(targets, this.#octets);
-      if (targets !== undefined && refusal === undefined) await this.#write(targets, signal);
+      const refusal = await this.#reservation.take(this.#targets, this.#delivery.message.octets);
+      if (refusal === undefined) await this.#write(signal);
       else await this.abort();
       return refusal;
     } catch (error) {
@@ -53,48 +72,47 @@ export class JournalDelivery {
     }
   }
 
-  async #write(targets: readonly Target[], signal: AbortSignal): Promise<void> {
-    const body = await this.#body(signal);
-    const copies: record.Target[] = [];
-    for (const target of targets) copies.push(await this.#prepare(target, body.length));
+  async #write(signal: AbortSignal): Promise<void> {
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    const body = await this.#body(memory.octets, signal);
+    const targets: record.Target[] = [];
+    for (const target of this.#targets) targets.push(await this.#prepare(target, body));
     signal.throwIfAborted();
     const { fileMode } = this.#store.settings;
-    this.#staged = await this.#journal.stage({ targets: copies, mode: fileMode, body }, this.#promised);
-    this.#promised = 0; // it answers for that now
+    this.#staged = await this.#journal.stage({ targets, mode: fileMode, body }, memory);
+    this.#memory = undefined; // it answers for that now
     signal.throwIfAborted();
   }
 
-  async #body(signal: AbortSignal): Promise<Uint8Array> {
+  /** Puts it into its place. Gives its octets. */
+  async #body(memory: Buffer, signal: AbortSignal): Promise<number> {
     const { message } = this.#delivery;
     const lineEnds = this.#store.settings.crlf ? undefined : new LineEnds();
-    const body = Buffer.allocUnsafeSlow(this.#octets + 1);
-    let length = 0;
+    let end = record.bodyStart;
     const add = (octets: Uint8Array): void => {
-      body.set(octets, length);
-      length += octets.length;
+      memory.set(octets, end);
+      end += octets.length;
     };
     for await (const chunk of message.open({ reuse: true })) {
       signal.throwIfAborted();
       if (lineEnds === undefined) add(chunk);
-      else length = lineEnds.into(body, length, chunk);
+      else end = lineEnds.into(memory, end, chunk);
     }
     if (lineEnds !== undefined) add(lineEnds.end());
-    return body.subarray(0, length);
+    return end - record.bodyStart;
   }
 
   /** The mailbox is there when the message is acknowledged, with all that a file in it needs. */
-  async #prepare(target: Target, octets: number): Promise<record.Target> {
+  async #prepare({ place, top }: Headed, body: number): Promise<record.Target> {
     const { folders, settings, clock } = this.#store;
-    const { address, place } = target;
     folders.hold(place);
-    this.#held.push(target);
+    this.#held.push(place);
     const path = placePath(settings.root, place);
     const folder = folders.recent(place) ?? (await folders.open(place, this.#made));
     // Too many folders by tags: such mail goes to the inbox
     const subfolder = folder === path ? place.subfolder : undefined;
-    const lines = topOf(this.#delivery, address);
-    const top = settings.crlf ? lines : lines.replaceAll("\r\n", "\n");
-    const name = finalName(uniqueName(clock.now()), Buffer.byteLength(top) + octets);
+    const name = finalName(uniqueName(clock.now()), Buffer.byteLength(top) + body);
     return { steps: place.steps, subfolder, name, top };
   }
 
@@ -116,14 +134,14 @@ export class JournalDelivery {
   async abort(): Promise<void> {
     if (this.#staged !== undefined) this.#journal.abort(this.#staged);
     this.#staged = undefined;
-    this.#journal.giveBack(this.#promised);
-    this.#promised = 0;
+    if (this.#memory !== undefined) this.#journal.giveBack(this.#memory);
+    this.#memory = undefined;
     this.#reservation.release();
     this.#release(false);
     await this.#store.folders.unmake(this.#made);
   }
 
   #release(used: boolean): void {
-    for (const { place } of this.#held.splice(0)) this.#store.folders.release(place, used);
+    for (const place of this.#held.splice(0)) this.#store.folders.release(place, used);
   }
 }

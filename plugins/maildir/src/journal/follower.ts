@@ -1,20 +1,20 @@
-import type { Entry, Staged } from "./entry.ts";
+import type { Staged } from "./entry.ts";
 import type { Failures, Hands } from "./hands.ts";
 
 /** Octets of the records that are handed over at once: what comes meanwhile waits, and so does whoever makes files durable. */
-const mostAtOnce = 512 * 1024;
+const mostAtOnce = 256 * 1024;
 
 /** Puts out what was acknowledged, in waves: what comes meanwhile is the next. */
 export class Follower {
   readonly #hands: Hands;
-  readonly #over: (shown: readonly Entry[]) => void;
+  readonly #over: (shown: readonly Staged[]) => void;
   readonly #complain: (error: unknown) => void;
   #waiting: Staged[] = [];
   #failed: Staged[] = [];
   #running: Promise<void> | undefined;
 
   /** `over` hears of each wave; `complain` of what could not be put out and is tried again at `retry`. */
-  constructor(hands: Hands, over: (shown: readonly Entry[]) => void, complain: (error: unknown) => void) {
+  constructor(hands: Hands, over: (shown: readonly Staged[]) => void, complain: (error: unknown) => void) {
     this.#hands = hands;
     this.#over = over;
     this.#complain = complain;
@@ -53,7 +53,7 @@ export class Follower {
 
   async #show(wave: readonly Staged[]): Promise<void> {
     const failures = await this.#put(wave.map(({ record }) => record));
-    const shown: Entry[] = [];
+    const shown: Staged[] = [];
     for (const [place, staged] of wave.entries()) {
       if (failures.has(place)) {
         if (!this.stuck) this.#complain(failures.get(place));
@@ -61,7 +61,7 @@ export class Follower {
         continue;
       }
       staged.entry.isOut = true;
-      shown.push(staged.entry);
+      shown.push(staged);
     }
     if (shown.length > 0) this.#over(shown);
   }

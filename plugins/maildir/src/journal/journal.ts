@@ -3,17 +3,12 @@ import type { Entry, Staged } from "./entry.ts";
 import { Follower } from "./follower.ts";
 import type { Hands } from "./hands.ts";
 import { Home } from "./home.ts";
-import { Log, mostRecordOctets } from "./log.ts";
+import { Log } from "./log.ts";
+import { Memory, type Piece, mostRecordOctets } from "./memory.ts";
 import { beatMilliseconds } from "./owner.ts";
 import type { Outlet } from "./put.ts";
-import { type Content, kinds, markRecord, messageRecord } from "./record.ts";
+import { type Unfinished, finishMessage, kinds, markRecord } from "./record.ts";
 import { Settler } from "./settler.ts";
-
-/** Octets of messages that are in memory because their files are still to come. */
-const mostHeld = 16 * 1024 * 1024;
-
-/** What is written of one recipient, at most: names of folders, a name, two addresses. */
-const mostTargetOctets = 2048;
 
 const nobody = (): void => {};
 
@@ -36,7 +31,9 @@ export class Journal {
   readonly #log: Log;
   readonly #follower: Follower;
   readonly #settler: Settler;
+  readonly #memory = new Memory();
   #numbers = 0;
+  /** Octets of the pieces that were given out. */
   #held = 0;
   #gone = false;
   #stopBeat: (() => void) | undefined;
@@ -64,51 +61,41 @@ export class Journal {
   }
 
   /**
-   * Octets that are kept for a message of that size to so many, until it is staged or given back. Undefined when it is
-   * none for the journal, and goes the way without: a large one would gain nothing, and a full log is no reason to refuse.
+   * Memory for a record of so many octets, until it is shown, aborted or given back. Undefined when it is none for the
+   * journal, and goes the way without: a large one would gain nothing, and a full log is no reason to refuse.
    */
-  promise(octets: number, copies: number): number | undefined {
-    const most = octets + copies * mostTargetOctets;
-    const room = Math.min(mostHeld, this.#log.room) - this.#held;
-    if (most > Math.min(mostRecordOctets, room) || this.#follower.stuck || this.#gone) return undefined;
-    this.#held += most;
-    return most;
+  take(octets: number): Piece | undefined {
+    if (octets > Math.min(mostRecordOctets, this.#log.room - this.#held) || this.#follower.stuck || this.#gone) return;
+    const memory = this.#memory.take(octets);
+    if (memory !== undefined) this.#held += octets;
+    return memory;
   }
 
-  giveBack(promised: number): void {
-    this.#held -= promised;
+  giveBack(memory: Piece): void {
+    this.#held -= memory.octets.length;
+    memory.giveBack();
   }
 
-  /** Makes sure of its room in the log. Nothing of it is written before it is committed. */
-  async stage(content: Content, promised: number): Promise<Staged> {
+  /** Makes sure of its room in the log. Its body stands in the memory; nothing is written before it is committed. */
+  async stage(message: Unfinished, memory: Piece): Promise<Staged> {
     const number = (this.#numbers += 1);
-    const record = messageRecord(number, content);
+    const record = memory.trim(finishMessage(memory.octets, number, message));
     const { length } = record;
     await this.#log.reserve(length);
     this.#startBeat();
-    const { targets } = content;
-    const entry: Entry = {
-      number,
-      targets,
-      length,
-      promised,
-      isOut: false,
-      place: undefined,
-      doubtful: false,
-      shown: nobody,
-    };
-    return { entry, record };
+    const { targets } = message;
+    const entry: Entry = { number, targets, length, isOut: false, place: undefined, doubtful: false, shown: nobody };
+    return { entry, record, memory };
   }
 
   /** Resolves when the disk has it. Its files follow, and `shown` hears of them. On an error it is taken back. */
   async commit(staged: Staged, shown: () => void): Promise<void> {
     const { entry, record } = staged;
     try {
-      const place = await this.#log.append(record, entry);
-      await place.segment.sync();
+      await this.#log.append(record, entry);
     } catch (error) {
       // It may stand there all the same. Should the mark not, a kill makes the retry double the message
-      await this.#log.append(markRecord(kinds.cancel, [entry.number])).catch(() => {});
+      await this.#log.note(markRecord(kinds.cancel, [entry.number])).catch(() => {});
       this.abort(staged);
       throw error;
     }
@@ -118,18 +105,18 @@ export class Journal {
   }
 
   /** It will not be committed, or could not be. */
-  abort({ entry }: Staged): void {
+  abort({ entry, memory }: Staged): void {
     this.#log.release(entry.length);
-    this.giveBack(entry.promised);
+    this.giveBack(memory);
     entry.place?.segment.entries.delete(entry);
   }
 
-  #shown(entries: readonly Entry[]): void {
+  #shown(shown: readonly Staged[]): void {
     // For who looks after a kill: what a reader has deleted since does not come again
-    const numbers = entries.map(({ number }) => number);
-    void this.#log.append(markRecord(kinds.shown, numbers)).catch(() => {});
-    for (const entry of entries) {
-      this.giveBack(entry.promised);
+    const numbers = shown.map(({ entry }) => entry.number);
+    void this.#log.note(markRecord(kinds.shown, numbers)).catch(() => {});
+    for (const { entry, memory } of shown) {
+      this.giveBack(memory);
       entry.shown();
       entry.shown = nobody; // or the delivery and its session would stay as long as the record
     }

@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { type Files, syncFolder } from "../files.ts";
 import type { Entry } from "./entry.ts";
 import type { Home } from "./home.ts";
+import { mostRecordOctets } from "./memory.ts";
 import { Segment, segmentOctets, segmentStart } from "./segment.ts";
 
 /** Segments of one log: what it may take of the disk. */
@@ -12,8 +13,8 @@ const mostSegments = 32;
 /** Empty ones that are kept; and room for marks, which end what is under way. */
 const spareSegments = 2;
 
-/** Octets of the largest record: so much may stay empty at the end of a segment. */
-export const mostRecordOctets = 256 * 1024;
+/** Turns of the event loop that a batch may grow. */
+const mostTurns = 8;
 
 const usable = segmentOctets - segmentStart - mostRecordOctets;
 
@@ -26,7 +27,7 @@ export interface Place {
 interface Waiting {
   readonly record: Buffer;
   readonly entry: Entry | undefined;
-  readonly resolve: (place: Place) => void;
+  readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -123,10 +124,19 @@ export class Log {
   }
 
   /**
-   * Where the record stands once it is written, which is not yet on the disk. All who wait are written at once.
-   * The segment keeps the entry until it is taken from there.
+   * Resolves when the disk has the record of that message, which its segment keeps until it is taken from there.
+   * All who wait are written at once, and share one fdatasync.
    */
-  append(record: Buffer, entry?: Entry): Promise<Place> {
+  append(record: Buffer, entry: Entry): Promise<void> {
+    return this.#add(record, entry);
+  }
+
+  /** Resolves when the mark is written, which is not yet on the disk. */
+  note(mark: Buffer): Promise<void> {
+    return this.#add(mark, undefined);
+  }
+
+  #add(record: Buffer, entry: Entry | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ record, entry, resolve, reject });
       this.#writing ??= this.#write();
@@ -140,20 +150,13 @@ export class Log {
 
   async #write(): Promise<void> {
     while (this.#queue.length > 0) {
-      await setImmediate(); // whoever is heard of in the same turn comes along
+      await this.#gather();
       let batch: Waiting[] = [];
       try {
         const segment = await this.#segmentFor(this.#queue[0]?.record.length ?? 0);
         batch = this.#take(segment.room);
-        const places = await segment.write(batch.map(({ record }) => record));
-        for (const [index, { entry, resolve }] of batch.entries()) {
-          const place = { segment, at: places[index] ?? 0 };
-          if (entry !== undefined) {
-            entry.place = place;
-            segment.entries.add(entry);
-          }
-          resolve(place);
-        }
+        await this.#writeTo(segment, batch);
+        for (const { resolve } of batch) resolve();
         this.#lookAhead(segment);
       } catch (error) {
         const failed = batch.length > 0 ? batch : this.#queue.splice(0);
@@ -161,6 +164,26 @@ export class Log {
       }
     }
     this.#writing = undefined;
+  }
+
+  /** Whoever is heard of in the same turn comes along, and in the next ones while there are more. */
+  async #gather(): Promise<void> {
+    for (let turn = 0, before = 0; before < this.#queue.length && turn < mostTurns; turn += 1) {
+      before = this.#queue.length;
+      await setImmediate();
+    }
+  }
+
+  async #writeTo(segment: Segment, batch: readonly Waiting[]): Promise<void> {
+    const places = await segment.write(batch.map(({ record }) => record));
+    let marks = true;
+    for (const [index, { entry }] of batch.entries()) {
+      if (entry === undefined) continue;
+      marks = false;
+      entry.place = { segment, at: places[index] ?? 0 };
+      segment.entries.add(entry);
+    }
+    if (!marks) await segment.sync();
   }
 
   /** As many as fit, in order. */

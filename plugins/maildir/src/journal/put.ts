@@ -6,7 +6,7 @@ import type { Folders } from "../folders.ts";
 import { below, placePath } from "../mailbox.ts";
 import { uniqueName } from "../unique-name.ts";
 import type { Content, Target } from "./record.ts";
-import { readAll } from "./segment.ts";
+import { readAll, writePieces } from "./segment.ts";
 
 /** What files are put out with. */
 export interface Outlet {
@@ -53,19 +53,14 @@ export async function put(outlet: Outlet, content: Content, target: Target, mann
   }
 }
 
-const octetsOf = ({ body }: Content, { top }: Target): Buffer => Buffer.concat([Buffer.from(top, "utf8"), body]);
+const piecesOf = ({ body }: Content, { top }: Target): Uint8Array[] => [Buffer.from(top, "utf8"), body];
 
 async function write(files: Files, path: string, content: Content, target: Target, fsync: boolean): Promise<void> {
   const { mode } = content;
   const file = await files.open(path, newFileFlags, 0o600);
   try {
     if (mode !== 0o600) await file.chmod(mode); // the umask took from it
-    const octets = octetsOf(content, target);
-    for (let at = 0; at < octets.length;) {
-      const { bytesWritten } = await file.write(octets, at);
-      if (bytesWritten === 0) throw new Error("the file takes no more"); // or this would go on for ever
-      at += bytesWritten;
-    }
+    await writePieces(file, piecesOf(content, target), 0);
     if (fsync) await file.sync();
   } finally {
     await file.close();
@@ -74,7 +69,7 @@ async function write(files: Files, path: string, content: Content, target: Targe
 
 /** Whether a file holds that copy and nothing else. After a power cut it may hold zeros, or end too early. */
 export async function isWhole(files: Files, path: string, content: Content, target: Target): Promise<boolean> {
-  const octets = octetsOf(content, target);
+  const octets = Buffer.concat(piecesOf(content, target));
   const file = await files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     return (await readAll(file, 0, octets.length + 1)).equals(octets);

@@ -28,6 +28,11 @@ export interface Content {
   readonly body: Uint8Array;
 }
 
+/** The same, where the body is in its place already: only its octets are told. */
+export interface Unfinished extends Omit<Content, "body"> {
+  readonly body: number;
+}
+
 /** A record as it was found. */
 export interface Found {
   readonly kind: Kind;
@@ -42,26 +47,40 @@ export const tagOctets = 8;
 /** tag 8, CRC-32 of what follows 4, octets behind the head 4, durable 4, kind 4. */
 const headOctets = tagOctets + 16;
 
-function make(kind: Kind, octets: number): Buffer {
-  const record = Buffer.alloc(headOctets + octets);
+/** The name of a file, and what is around it. */
+const mostNameOctets = 512;
+
+/** Where the body of a message begins in its record; behind it are the targets. */
+export const bodyStart = headOctets + 8;
+
+/** Octets of everything a record says of a target, at most. JSON makes six of one where it must. */
+const mostTargetOctets = ({ steps, subfolder = "", top }: Omit<Target, "name">): number =>
+  6 * Buffer.byteLength(top + subfolder + steps.join("")) + 3 * steps.length + mostNameOctets;
+
+/** Octets of a record, at most. */
+export const mostOctetsOf = (targets: readonly Omit<Target, "name">[], body: number): number =>
+  targets.reduce((octets, target) => octets + mostTargetOctets(target), bodyStart + body + mostNameOctets);
+
+function begin(record: Buffer, kind: Kind, octets: number): void {
   record.writeUInt32LE(octets, tagOctets + 4);
   record.writeUInt32LE(kind, tagOctets + 12);
-  return record;
 }
 
-/** What follows the head: the entry, the octets of the targets, the targets, the body. */
-export function messageRecord(entry: number, { targets, mode, body }: Content): Buffer {
-  const head = Buffer.from(JSON.stringify({ targets, mode }), "utf8");
-  const record = make(kinds.message, 8 + head.length + body.length);
-  record.writeUInt32LE(entry, headOctets);
-  record.writeUInt32LE(head.length, headOctets + 4);
-  record.set(head, headOctets + 8);
-  record.set(body, headOctets + 8 + head.length);
-  return record;
+/** Makes a record of memory in which the body stands already. Gives how long it is. */
+export function finishMessage(memory: Buffer, entry: number, { targets, mode, body }: Unfinished): number {
+  const text = JSON.stringify({ targets, mode });
+  const end = bodyStart + body;
+  const octets = memory.write(text, end);
+  if (octets !== Buffer.byteLength(text)) throw new RangeError("the record of a message is longer than was thought");
+  begin(memory, kinds.message, 8 + body + octets);
+  memory.writeUInt32LE(entry, headOctets);
+  memory.writeUInt32LE(octets, headOctets + 4);
+  return end + octets;
 }
 
 export function markRecord(kind: Exclude<Kind, 1>, entries: readonly number[]): Buffer {
-  const record = make(kind, entries.length * 4);
+  const record = Buffer.alloc(headOctets + entries.length * 4);
+  begin(record, kind, entries.length * 4);
   for (const [index, entry] of entries.entries()) record.writeUInt32LE(entry, headOctets + index * 4);
   return record;
 }
@@ -89,8 +108,7 @@ export function readRecord(octets: Buffer, at: number, tag: Uint8Array): Found |
 
 /** What the record of a message holds. */
 export function contentOf(record: Buffer): Content {
-  const head = record.readUInt32LE(headOctets + 4);
-  const start = headOctets + 8;
-  const { targets, mode } = JSON.parse(record.toString("utf8", start, start + head)) as Omit<Content, "body">; // as `messageRecord` wrote it
-  return { targets, mode, body: record.subarray(start + head) };
+  const end = record.length - record.readUInt32LE(headOctets + 4);
+  const { targets, mode } = JSON.parse(record.toString("utf8", end)) as Omit<Content, "body">; // as `finishMessage` wrote it
+  return { targets, mode, body: record.subarray(bodyStart, end) };
 }

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { crc32 } from "node:zlib";
 import { type Files, type OpenFile, removeFile } from "../files.ts";
-import { SharedWork } from "../shared-work.ts";
 import type { Entry } from "./entry.ts";
 import { seal, tagOctets } from "./record.ts";
 
@@ -12,10 +11,13 @@ const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constant
 /** Octets of one file of the log. */
 export const segmentOctets = 8 * 1024 * 1024;
 
-/** One piece many times over: a buffer of a segment's size would have to be paged in first, which takes ten times as long. */
-const zeros = Array<Buffer>(32).fill(Buffer.alloc(segmentOctets / 32));
+/** So many of it are written at once: what is being acknowledged waits for the disk behind them. */
+const stepOctets = 1024 * 1024;
 
-const magic = Buffer.from("mhjourn1", "latin1");
+/** One piece many times over: a buffer of a segment's size would have to be paged in first, which takes ten times as long. */
+const zeros = Array<Buffer>(8).fill(Buffer.alloc(stepOctets / 8));
+
+const magic = Buffer.from("mhjourn2", "latin1");
 const headOctets = magic.length + tagOctets + 4;
 /** Where records begin. */
 export const segmentStart = headOctets;
@@ -47,11 +49,8 @@ export class Segment {
   readonly #tag = randomBytes(tagOctets);
   #end = 0;
   #durable = 0;
-  readonly #syncs = new SharedWork(() => this.#datasync());
-  /** A write or an fdatasync failed: what stands at the end is unknown, and nothing more is written. */
+  /** A write or an fdatasync failed: what stands at the end is unknown, and nothing more is written or synced. */
   #closed = false;
-  /** An fdatasync failed: the next may succeed without having written what that one could not. */
-  #lost = false;
 
   private constructor(file: OpenFile, path: string, fsync: boolean) {
     this.#file = file;
@@ -63,8 +62,10 @@ export class Segment {
   static async create(files: Files, path: string, fsync: boolean): Promise<Segment> {
     const file = await files.open(path, flags, 0o600);
     try {
-      await writePieces(file, zeros, 0);
-      if (fsync) await file.sync();
+      for (let at = 0; at < segmentOctets; at += stepOctets) {
+        await writePieces(file, zeros, at);
+        if (fsync) await file.sync();
+      }
       return new Segment(file, path, fsync);
     } catch (error) {
       await file.close().catch(() => {});
@@ -96,20 +97,15 @@ export class Segment {
     return places;
   }
 
-  /** Resolves when what is written by now is on the disk. All who come while one fdatasync runs share the next. */
-  sync(): Promise<void> {
-    if (!this.#fsync) return Promise.resolve();
-    return this.#syncs.run(this.path);
-  }
-
-  async #datasync(): Promise<void> {
+  /** Resolves when what is written by now is on the disk. */
+  async sync(): Promise<void> {
+    if (!this.#fsync) return;
     const end = this.#end;
     try {
-      if (this.#lost) throw new Error(`${this.path} could not be synced before`);
       await this.#file.datasync();
-      this.#durable = Math.max(this.#durable, end);
+      this.#durable = end;
     } catch (error) {
-      this.#closed = this.#lost = true;
+      this.#closed = true;
       throw error;
     }
   }
@@ -139,7 +135,7 @@ export class Segment {
 const noMore = "the journal takes no more";
 
 /** All of it at once, and on its own what was not taken then. */
-async function writePieces(file: OpenFile, pieces: readonly Uint8Array[], position: number): Promise<void> {
+export async function writePieces(file: OpenFile, pieces: readonly Uint8Array[], position: number): Promise<void> {
   const { bytesWritten } = await file.writev(pieces, position);
   if (bytesWritten === 0) throw new Error(noMore);
   let end = 0;

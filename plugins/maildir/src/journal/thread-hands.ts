@@ -80,8 +80,10 @@ export class ThreadHands implements Hands {
         })
       : new Worker(this.#program, { workerData: this.#options });
     thread.on("message", (answer: Answer) => this.#answered(answer));
-    thread.on("error", (error) => this.#over(error));
-    thread.on("exit", (code) => this.#over(new Error(`it ended with ${code}`)));
+    let why: unknown;
+    thread.on("error", (error) => (why = error));
+    // Not before: the memory of what it has in hand may be used again once that is answered
+    thread.on("exit", (code) => this.#over(why ?? new Error(`it ended with ${code}`)));
     return thread;
   }
 
