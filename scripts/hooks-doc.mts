@@ -32,12 +32,10 @@ function readHooks(): HookDoc[] {
   });
 }
 
+const judgeHook = "AsyncSeriesBailHook; SyncBailHook as long as every tap is sync";
+
 const kindOf = (made: string): string =>
-  made.startsWith("new HookMap")
-    ? "HookMap of AsyncSeriesBailHook"
-    : made.startsWith("new SyncHook")
-      ? "SyncHook"
-      : "AsyncSeriesBailHook";
+  made.startsWith("new HookMap") ? `HookMap of ${judgeHook}` : made.startsWith("new SyncHook") ? "SyncHook" : judgeHook;
 
 /** `§4.2.5, §6.1.`: sections of RFC 5321 unless another is named. */
 function linked(text: string): string {

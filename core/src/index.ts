@@ -28,7 +28,7 @@ export { defer, disconnect, isRefusal, reject, rejectWith } from "./host/opinion
 export type { DeferCode, Opinion, Refusal, RefusalCodes, RejectCode } from "./host/opinion.ts";
 export type { PluginHooks, Stage, Tappable, TapOptions } from "./host/hooks.ts";
 export type { OnFailure, TapCallback } from "./host/guard.ts";
-export { soon, type Soon } from "./message/soon.ts";
+export { soon, type Soon } from "./protocol/soon.ts";
 export type {
   Extension,
   PermitDeclaration,
@@ -70,7 +70,6 @@ export type {
   AssumedClient,
   Command,
   Context,
-  Done,
   Exchange,
   In,
   Judges,

@@ -3,7 +3,7 @@ import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { AcceptedRecipient, Route, Transaction } from "../protocol/session.ts";
 import type { StoredMessage } from "../message/message.ts";
-import { type Soon, allSoon, attempt, calledBack, soon } from "../message/soon.ts";
+import { type Soon, allSoon, attempt, soon } from "../protocol/soon.ts";
 import { storageReply } from "../message/receiver.ts";
 import { DeliveryCase, type Staged } from "./delivery.ts";
 import type { LiveGeneration } from "./generation.ts";
@@ -90,7 +90,7 @@ function groupByTransport(
 function groupOf(recipient: AcceptedRecipient, groups: Group[], transports: ReadonlyMap<string, Transport>): Group {
   const transport = transports.get(recipient.route.transport);
   if (transport === undefined) throw new Error(`transport ${recipient.route.transport} is gone`);
-  const key = callKey(transport, recipient);
+  const key = callKey(transport, recipient.route);
   const known = groups.find((one) => one.key === key);
   if (known !== undefined) return known;
   const group: Group = { key, transport, recipients: [] };
@@ -99,7 +99,7 @@ function groupOf(recipient: AcceptedRecipient, groups: Group[], transports: Read
 }
 
 /** Which call of its transport a recipient belongs to. */
-export const callKey = (transport: Transport, { route }: Pick<AcceptedRecipient, "route">): string =>
+export const callKey = (transport: Transport, route: Route): string =>
   transport.phases === "one" ? `${transport.name} ${route.nexthop ?? ""}` : transport.name;
 
 function stage(
@@ -117,15 +117,12 @@ function stage(
   const subject = new DeliveryCase(transaction, message, recipients, plugin, (staged) => void abort(copy(staged), run));
   const hook = generation.hooks.queue.get(transport.name);
   if (hook === undefined) return { transport, staged: [], refusal: unstaged(transport, run) };
-  return calledBack((done) =>
-    hook.callAsync({ subject, rest: [run.session], run, transaction: transaction.id }, (error, opinion) => {
-      if (error instanceof Error) run.log.error({ err: error }, "the queue hook failed");
-      const answer = (refusal: Refused | undefined): void =>
-        done({ transport, staged: subject.staged.map(copy), refusal });
-      if (opinion !== undefined) answer({ problem: opinion.reply, close: opinion.close });
-      else answer(subject.staged.length === 0 ? unstaged(transport, run) : undefined);
-    }),
-  );
+  const asked = hook.ask({ subject, rest: [run.session], run, transaction: transaction.id });
+  return soon(asked, (opinion) => {
+    const staged = subject.staged.map(copy);
+    if (opinion !== undefined) return { transport, staged, refusal: { problem: opinion.reply, close: opinion.close } };
+    return { transport, staged, refusal: staged.length === 0 ? unstaged(transport, run) : undefined };
+  });
 }
 
 function unstaged(transport: Transport, run: Run): Refused {

@@ -1,33 +1,29 @@
-import { AsyncSeriesBailHook, HookMap, SyncHook } from "tapable";
+import { HookMap, SyncHook } from "tapable";
 import type { Greeting, Session, Transaction } from "../protocol/session.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Delivery } from "./delivery.ts";
 import type { MessageView } from "./message-view.ts";
-import type { Opinion, Refusal } from "./opinion.ts";
+import { JudgeHook } from "./judge-hook.ts";
+import type { Opinion } from "./opinion.ts";
 import type { Recipient } from "./recipient.ts";
-import type { Call } from "./run.ts";
 import type { OnFailure, TapCallback } from "./guard.ts";
 import type { TraceEvent, WatchOptions } from "./trace.ts";
-
-type JudgeHook<H, R extends readonly unknown[]> = AsyncSeriesBailHook<[Call<H, R>], Refusal>;
-
-const judges = <H, R extends readonly unknown[]>(): JudgeHook<H, R> => new AsyncSeriesBailHook(["call"]);
 
 /** Where plugins judge. Made once per listener and generation. */
 export const makeHooks = () =>
   Object.freeze({
     /** A client connected. Sees the session. Silence: 220. RFC 5321 §3.1. */
-    connect: judges<Session, []>(),
+    connect: new JudgeHook<Session, []>(),
     /** EHLO or HELO was said. Sees greeting, session. Silence: 250. §4.1.1.1. */
-    ehlo: judges<Greeting, [Session]>(),
+    ehlo: new JudgeHook<Greeting, [Session]>(),
     /** Credentials have arrived. Sees credentials, session. Silence: 535, unless someone identified. RFC 4954. */
-    auth: judges<Credentials, [Session]>(),
+    auth: new JudgeHook<Credentials, [Session]>(),
     /** RCPT, sender policy too. Sees recipient, transaction, session. Silence: 550, unless permitted and routed. §4.1.1.3. */
-    rcpt: judges<Recipient, [Transaction, Session]>(),
+    rcpt: new JudgeHook<Recipient, [Transaction, Session]>(),
     /** The message was received. Sees message, transaction, session. Silence: go on. §4.1.1.4. */
-    data: judges<MessageView, [Transaction, Session]>(),
+    data: new JudgeHook<MessageView, [Transaction, Session]>(),
     /** Copies leave, by transport. Sees delivery, session. Silence: 451, unless the owner staged. §4.2.5, §6.1. */
-    queue: new HookMap(() => judges<Delivery, [Session]>()),
+    queue: new HookMap(() => new JudgeHook<Delivery, [Session]>()),
     /** Anything happened. Sees a TraceEvent. It cannot change the dialogue. */
     trace: new SyncHook<[TraceEvent]>(["event"]),
   });

@@ -1,9 +1,11 @@
-import type { Command, Done, Exchange, Judges, Mechanism } from "../protocol/machine.ts";
+import type { Command, Exchange, Mechanism, Refused, Step } from "../protocol/machine.ts";
 import type { ParameterSyntax } from "../protocol/parameters.ts";
 import { replies } from "../protocol/replies.ts";
+import { attempt } from "../protocol/soon.ts";
 import type { Extension, Preamble } from "./extension.ts";
 import { describe, isThenable } from "./guard.ts";
 import type { Health } from "./health.ts";
+import { Patience } from "./patience.ts";
 import type { Clock, Log } from "./services.ts";
 
 /** What holds for every plugin of a listener. `deadline`: milliseconds until a verb must have answered. */
@@ -65,61 +67,23 @@ export class VocabularyGuard {
   }
 
   verb(name: string, command: Command): Command {
-    const { clock, deadline } = this.#terms;
+    const failed = (error: unknown): Refused => {
+      this.#complain(`verb ${name}`, error);
+      return { go: "refused", reply: replies.internal, close: false, syntax: false };
+    };
+    const sound = (step: Step | Refused): Step | Refused => {
+      if (!isStep(step)) throw new TypeError(`it came to ${describe(step)}`);
+      return step;
+    };
     return {
       ...command,
-      run: (judges, state, argument, context, done) => {
+      run: (judges, state, argument, context) => {
         this.#health.called(this.#terms);
-        // Answers once: what is thrown behind the answer is logged and changes nothing
-        let answered = false;
-        let judging = 0;
-        let unwatch = (): void => {};
-        const once: typeof done = (step) => {
-          if (answered) return;
-          answered = true;
-          unwatch();
-          done(step);
-        };
-        const failed = (error: unknown): void => {
-          this.#complain(`verb ${name}`, error);
-          once({ go: "refused", reply: replies.internal, close: false, syntax: false });
-        };
-        // Whoever waits for a judge is not late: judges have deadlines of their own
-        const watch = (): void => {
-          unwatch();
-          if (answered || judging > 0) return;
-          unwatch = clock.after(deadline, () => failed(new Error(`no answer within ${deadline} ms`)));
-        };
-        // What changes behind a judge that took its time has nobody else to catch what it throws
-        const ask =
-          <A extends readonly unknown[], T>(judge: (...args: [...A, Done<T>]) => void) =>
-          (...args: [...A, Done<T>]): void => {
-            // The answer is the last argument and is cut off here; the types cannot say so, of it or of the rest
-            const answer = args.at(-1) as Done<T>;
-            unwatch();
-            judging += 1;
-            judge(...(args.slice(0, -1) as unknown as A), (outcome) => {
-              judging -= 1;
-              try {
-                answer(outcome);
-              } catch (error) {
-                failed(error);
-              }
-              watch();
-            });
-          };
-        const asked: Judges = {
-          greeting: ask(judges.greeting.bind(judges)),
-          credentials: ask(judges.credentials.bind(judges)),
-          recipient: ask(judges.recipient.bind(judges)),
-        };
-        try {
-          const returned: unknown = command.run(asked, state, argument, context, once);
-          if (isThenable(returned)) returned.then(undefined, failed);
-          watch();
-        } catch (error) {
-          failed(error);
-        }
+        const patience = new Patience(this.#terms);
+        return attempt(() => {
+          const step = command.run(patience.asked(judges), state, argument, context);
+          return isThenable(step) ? patience.wait(step).then(sound) : sound(step);
+        }, failed);
       },
     };
   }
@@ -152,6 +116,11 @@ export class VocabularyGuard {
 // What the types promise and JavaScript may break.
 
 const isBoolean = (value: unknown): boolean => typeof value === "boolean";
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+const isStep = (step: unknown): boolean =>
+  isObject(step) && "go" in step && (!("reply" in step) || isObject(step.reply));
 
 const isExchange = (step: Exchange): boolean =>
   "refuse" in step || "credentials" in step || ("next" in step && step.challenge instanceof Uint8Array);

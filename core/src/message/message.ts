@@ -1,7 +1,7 @@
 import { asciiLower, encodeUtf8, joinOctets } from "../protocol/octets.ts";
 import type { Field } from "./header.ts";
 import { type BodyTransform, writeTransformed } from "./rewrite.ts";
-import { type Soon, soon } from "./soon.ts";
+import { type Soon, soon } from "../protocol/soon.ts";
 import type { Spool } from "./spool.ts";
 
 /** How a message is read. */

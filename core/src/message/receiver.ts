@@ -3,7 +3,7 @@ import { errorCode } from "./error-code.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { HeaderSplitter } from "./header.ts";
 import { Message, sameName } from "./message.ts";
-import { type Soon, attempt, soon } from "./soon.ts";
+import { type Soon, attempt, soon } from "../protocol/soon.ts";
 import { Spool, type SpoolPlace } from "./spool.ts";
 
 /** RFC 5321 §6.3: more Received fields than this are a loop. */

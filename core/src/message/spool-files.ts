@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import type { Soon } from "./soon.ts";
+import type { Soon } from "../protocol/soon.ts";
 import { SpoolFile } from "./spool-file.ts";
 
 /** Files kept for bodies to come, and the octets of each: a longer one is closed. */

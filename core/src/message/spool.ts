@@ -1,6 +1,6 @@
 import type { MemoryBudget } from "./budget.ts";
 import { giveRoom, takePiece } from "./pieces.ts";
-import type { Soon } from "./soon.ts";
+import type { Soon } from "../protocol/soon.ts";
 import type { SpoolFile } from "./spool-file.ts";
 import type { SpoolFiles } from "./spool-files.ts";
 

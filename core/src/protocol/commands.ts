@@ -1,18 +1,8 @@
 import { needsSmtputf8 } from "./address.ts";
 import * as change from "./changes.ts";
-import {
-  type Ask,
-  type Command,
-  type In,
-  type Judges,
-  type Phase,
-  type Row,
-  type Done,
-  command,
-  nobody,
-} from "./machine.ts";
+import { type Ask, type Command, type In, type Judges, type Phase, type Row, command, nobody } from "./machine.ts";
 import { replies } from "./replies.ts";
-import type { AcceptedRecipient, ForwardPath, Greeting } from "./session.ts";
+import type { ForwardPath, Greeting } from "./session.ts";
 import * as syntax from "./syntax.ts";
 
 /** RFC 5321 §4.5.3.1.4: 512 octets a command line, CRLF included, before extensions. */
@@ -23,17 +13,11 @@ const open = ["mail", "rcpt"] as const;
 
 /** The hooks a row can ask. AUTH and DATA ask theirs when they resume: `auth` and `data` with `queue`. */
 const asks = {
-  ehlo: (judges: Judges, _state: unknown, greeting: Greeting, done: Done<Greeting>): void =>
-    judges.greeting(greeting, done),
-  rcpt: (
-    judges: Judges,
-    { transaction }: In<"mail" | "rcpt">,
-    path: ForwardPath,
-    done: Done<AcceptedRecipient>,
-  ): void =>
+  ehlo: (judges: Judges, _state: unknown, greeting: Greeting) => judges.greeting(greeting),
+  rcpt: (judges: Judges, { transaction }: In<"mail" | "rcpt">, path: ForwardPath) =>
     needsSmtputf8(path.address) && !transaction.smtputf8
-      ? done({ problem: replies.needsSmtputf8Recipient }) // RFC 6531 §3.5
-      : judges.recipient(path, transaction, done),
+      ? { problem: replies.needsSmtputf8Recipient } // RFC 6531 §3.5
+      : judges.recipient(path, transaction),
 };
 
 /** What a row consists of, in the order of the table's columns; `octets` of its line, 512 unless told otherwise. */

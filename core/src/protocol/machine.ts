@@ -10,6 +10,7 @@ import type {
 } from "./session.ts";
 import type { Parameters, ParameterTable } from "./parameters.ts";
 import type { Address } from "./address.ts";
+import type { Soon } from "./soon.ts";
 
 /** Where a dialogue stands. Each phase carries what is known in it, so an illegal state has no type. */
 export type State =
@@ -24,18 +25,15 @@ export type In<P extends Phase> = Extract<State, { readonly phase: P }>;
 /** What a row or a hook came to: a value to go on with, or the reply that says no. `close` hangs up after it. */
 export type Outcome<T> = { readonly value: T } | { readonly problem: Reply; readonly close?: boolean | undefined };
 
-/** Called once, in the same tick when nobody had to wait. */
-export type Done<T> = (outcome: Outcome<T>) => void;
-
 /** Those who judge: core's hooks, as the table sees them. The session room provides them, and asks `data` and `queue` when a body is over. */
 export interface Judges {
-  greeting(greeting: Greeting, done: Done<Greeting>): void;
-  credentials(credentials: SentCredentials, done: Done<Identity>): void;
-  recipient(path: ForwardPath, transaction: Transaction, done: Done<AcceptedRecipient>): void;
+  greeting(greeting: Greeting): Soon<Outcome<Greeting>>;
+  credentials(credentials: SentCredentials): Soon<Outcome<Identity>>;
+  recipient(path: ForwardPath, transaction: Transaction): Soon<Outcome<AcceptedRecipient>>;
 }
 
-/** What asks one of the judges. */
-export type Ask<A, J, P extends Phase = Phase> = (judges: Judges, state: In<P>, argument: A, done: Done<J>) => void;
+/** What asks one of the judges. A promise only where somebody has to wait: else the reply leaves in the same tick. */
+export type Ask<A, J, P extends Phase = Phase> = (judges: Judges, state: In<P>, argument: A) => Soon<Outcome<J>>;
 
 /** A change of the connection below SMTP, made by the server room. Opaque here. */
 export interface Upgrade {
@@ -121,7 +119,7 @@ export interface Command {
   readonly octets: number;
   readonly phases: readonly Phase[];
   /** Runs syntax, judge and change in turn. `state` must be in one of `phases`. */
-  run(judges: Judges, state: State, argument: string, context: Context, done: (step: Step | Refused) => void): void;
+  run(judges: Judges, state: State, argument: string, context: Context): Soon<Step | Refused>;
 }
 
 /** The command was refused: the state stays as it was. */
@@ -134,24 +132,24 @@ export interface Refused {
 }
 
 /** Nobody is asked: what was parsed is what changes. */
-export const nobody = <A>(_judges: Judges, _state: State, argument: A, done: Done<A>): void =>
-  done({ value: argument });
+export const nobody = <A>(_judges: Judges, _state: State, argument: A): Outcome<A> => ({ value: argument });
 
 /** Closes a row over its types. The one cast is sound: `phases` is checked by the engine before `run`. */
 export function command<A, J, P extends Phase>(row: Row<A, J, P>): Command {
+  const settle = (judged: Outcome<J>, state: In<P>, context: Context): Step | Refused =>
+    "value" in judged ? row.change(state, judged.value, context) : refused(judged, false);
   return {
     last: row.last,
     octets: row.octets,
     phases: row.phases,
-    run(judges, state, argument, context, done) {
+    run(judges, state, argument, context) {
       const parsed = row.syntax(argument, context);
-      if ("problem" in parsed) return done(refused(parsed, true));
+      if ("problem" in parsed) return refused(parsed, true);
       const here = state as In<P>;
-      if (row.judge === nobody) return done(row.change(here, parsed.value as never, context)); // what was parsed is what changes
-      // An async judge fits the type: the guard has to see its promise
-      return row.judge(judges, here, parsed.value, (outcome) =>
-        done("problem" in outcome ? refused(outcome, false) : row.change(here, outcome.value, context)),
-      );
+      const judged = row.judge(judges, here, parsed.value);
+      return judged instanceof Promise
+        ? judged.then((outcome) => settle(outcome, here, context))
+        : settle(judged, here, context);
     },
   };
 }

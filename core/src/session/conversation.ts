@@ -2,14 +2,14 @@ import type { LiveGeneration } from "../host/generation.ts";
 import type { Fault } from "../host/onlookers.ts";
 import type { LineFault } from "../host/trace.ts";
 import type { Spoken } from "../host/vocabulary.ts";
-import { soon } from "../message/soon.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
-import type { Command, Context, Done, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
+import type { Command, Context, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
 import { asciiUpper, isBlankAt, withoutTrailingBlanks } from "../protocol/octets.ts";
 import { replies } from "../protocol/replies.ts";
 import { type Reply, tracedLines } from "../protocol/reply.ts";
-import type { Identity, Session, TlsInfo } from "../protocol/session.ts";
+import type { TlsInfo } from "../protocol/session.ts";
+import { type Soon, soon } from "../protocol/soon.ts";
 import { BodyIntake } from "./body.ts";
 import { note } from "./connection.ts";
 import { LiveContext } from "./context.ts";
@@ -17,7 +17,7 @@ import { badLine, connectionRefusal, isFault } from "./faults.ts";
 import { Judging } from "./judging.ts";
 import type { LiveRun } from "./live-run.ts";
 import { LineMask, type SeenLine } from "./masking.ts";
-import { type Answer, receiveMessage } from "./reception.ts";
+import { receiveMessage } from "./reception.ts";
 import { type Reading, closed, commands, nothing } from "./reading.ts";
 import { Tally } from "./tally.ts";
 
@@ -49,6 +49,7 @@ export class Conversation {
   delivering = false;
   /** TLS is being set up: nobody reads what is said in clear. */
   securing = false;
+  static readonly #taken = (step: Step | Refused, its: Conversation): void => its.#take(step);
   readonly #generation: LiveGeneration;
   readonly #run: LiveRun;
   readonly #floor: Floor;
@@ -57,10 +58,6 @@ export class Conversation {
   readonly #judging: Judging;
   readonly #context: Context;
   #state: State = { phase: "new" };
-  /** A row has not yet returned: what it answers now nobody had to wait for. */
-  #inTime = false;
-  readonly #stepped = (step: Step | Refused): void => this.#answered(step, Conversation.#taken, this.#inTime);
-  static readonly #taken = (step: Step | Refused, its: Conversation): void => its.#take(step);
   /** Only where somebody watches. */
   readonly #mask: LineMask | undefined;
 
@@ -81,15 +78,13 @@ export class Conversation {
   open(): void {
     if (this.#floor.pending > 0 && !this.greeted) note(this.#run.session, { spokeEarly: true }); // behind a preamble
     this.opening = true;
-    this.#wait(
-      (done: Done<Session>) => this.#judging.connection(this.#run.session, done),
-      (outcome) => {
-        this.opening = false;
-        this.greeted = true;
-        if ("problem" in outcome) this.close(connectionRefusal(outcome.problem));
-        else this.#say(this.#generation.banner);
-      },
-    );
+    this.reading = nothing;
+    this.#goOnWith(this.#judging.connection(this.#run.session), (outcome) => {
+      this.opening = false;
+      this.greeted = true;
+      if ("problem" in outcome) this.close(connectionRefusal(outcome.problem));
+      else this.#say(this.#generation.banner);
+    });
   }
 
   /** The layer below is new: so is the session, but for what was counted (RFC 3207 §4.2). */
@@ -160,10 +155,7 @@ export class Conversation {
 
   #perform(command: Command, argument: string): void {
     this.reading = nothing;
-    this.#inTime = true;
-    command.run(this.#judging, this.#state, argument, this.#context, this.#stepped);
-    this.#inTime = false;
-    if (this.reading.what === "nothing") this.#floor.flush();
+    this.#goOnWith(command.run(this.#judging, this.#state, argument, this.#context), Conversation.#taken);
     if (command.last) this.#floor.flush();
   }
 
@@ -181,14 +173,12 @@ export class Conversation {
   bodyEnded(intake: BodyIntake): void {
     this.delivering = true;
     this.#state = intake.next;
-    this.#wait(
-      (done: (answer: Answer) => void) =>
-        void soon(receiveMessage(intake, this.#judging, this.#run), (answer) => {
-          this.delivering = false;
-          done(answer);
-        }),
-      ({ reply, close }) => this.#judged(reply, close),
-    );
+    this.reading = nothing;
+    const answered = soon(receiveMessage(intake, this.#judging, this.#run), (answer) => {
+      this.delivering = false;
+      return answer;
+    });
+    this.#goOnWith(answered, ({ reply, close }) => this.#judged(reply, close));
   }
 
   // -- what follows from it ----------------------------------------------------------------------
@@ -251,16 +241,14 @@ export class Conversation {
   }
 
   #judgeCredentials(step: Extract<Step, { go: "credentials" }>): void {
-    this.#wait(
-      (done: Done<Identity>) => this.#judging.credentials(step.credentials, done),
-      (outcome) => {
-        if (!("problem" in outcome)) return this.#take(step.resume(outcome.value));
-        // A plugin may say no with a 550 of its own: a guess all the same. A 4yz is our failure, not the client's
-        if (outcome.problem.code >= 500) return this.#guess(outcome.problem, outcome.close);
-        if (outcome.close === true) return this.close(outcome.problem);
-        this.#say(outcome.problem);
-      },
-    );
+    this.reading = nothing;
+    this.#goOnWith(this.#judging.credentials(step.credentials), (outcome) => {
+      if (!("problem" in outcome)) return this.#take(step.resume(outcome.value));
+      // A plugin may say no with a 550 of its own: a guess all the same. A 4yz is our failure, not the client's
+      if (outcome.problem.code >= 500) return this.#guess(outcome.problem, outcome.close);
+      if (outcome.close === true) return this.close(outcome.problem);
+      this.#say(outcome.problem);
+    });
   }
 
   #upgrade({ reply, upgrade }: Extract<Step, { go: "upgrade" }>): void {
@@ -280,26 +268,30 @@ export class Conversation {
 
   // -- replies and endings -----------------------------------------------------------------------
 
-  /** Runs what may have to wait. While it does nothing is read, and the replies so far leave. */
-  #wait<T>(begin: (done: (outcome: T) => void) => void, then: (outcome: T) => void): void {
-    this.reading = nothing;
-    let inTime = true;
-    begin((outcome) => this.#answered(outcome, then, inTime));
-    inTime = false;
-    if (this.reading.what === "nothing") this.#floor.flush();
+  /** Goes on with what was asked for, now or when it is there. As long as somebody waits, nothing is read, and the replies so far leave. */
+  #goOnWith<T>(asked: Soon<T>, then: (outcome: T, its: this) => void): void {
+    if (!(asked instanceof Promise)) return this.#answered(asked, then);
+    this.#floor.flush();
+    void asked
+      .then((outcome) => this.#answered(outcome, then))
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => this.#floor.resume());
   }
 
-  #answered<T>(outcome: T, then: (outcome: T, its: this) => void, inTime: boolean): void {
-    if (this.reading.what === "closed") return this.#floor.resume();
+  #answered<T>(outcome: T, then: (outcome: T, its: this) => void): void {
+    if (this.reading.what === "closed") return;
     this.reading = commands;
     try {
       then(outcome, this);
     } catch (error) {
-      // A row of a plugin may fail behind its judge; in an async tap nobody above would catch it
-      this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");
-      this.close(replies.internal);
+      this.#failed(error);
     }
-    if (!inTime) this.#floor.resume();
+  }
+
+  /** A step of a plugin's row may fail when it is taken. */
+  #failed(error: unknown): void {
+    this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");
+    this.close(replies.internal);
   }
 
   /** An error of the client's: counted, and the last word when there were too many. */

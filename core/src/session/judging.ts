@@ -2,37 +2,28 @@ import { callKey, deliver } from "../host/deliver.ts";
 import { type Credentials, CredentialsCase } from "../host/credentials.ts";
 import type { LiveGeneration } from "../host/generation.ts";
 import { lookOnly } from "../host/handle.ts";
-import { MessageCase, type MessageView } from "../host/message-view.ts";
+import { MessageCase } from "../host/message-view.ts";
 import type { Refusal } from "../host/opinion.ts";
-import { type Recipient, RecipientCase, type Transport, judgeRecipient } from "../host/recipient.ts";
+import { RecipientCase, type Transport, judgeRecipient } from "../host/recipient.ts";
 import type { Call, Run } from "../host/run.ts";
 import type { Message } from "../message/message.ts";
-import { type Soon, calledBack, soon } from "../message/soon.ts";
 import { receivedField } from "../message/received.ts";
-import type { Done, Judges, Outcome } from "../protocol/machine.ts";
+import type { Judges, Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { type Soon, soon } from "../protocol/soon.ts";
 import { isPostmaster } from "../protocol/syntax.ts";
 import type {
   AcceptedRecipient,
   ForwardPath,
   Greeting,
   Identity,
+  Route,
   SentCredentials,
   Session,
   Transaction,
 } from "../protocol/session.ts";
-import type { LiveTransaction } from "./transaction.ts";
-
-interface Hook<C> {
-  readonly taps: readonly unknown[];
-  callAsync(call: C, done: (error: Error | null | undefined, refusal?: Refusal) => void): void;
-}
-
-/** One recipient put to the hook. */
-interface RecipientCall extends Call<Recipient, [LiveTransaction, Session]> {
-  readonly subject: RecipientCase;
-}
+import { type LiveTransaction, routesOf } from "./transaction.ts";
 
 /** Asks the hooks of one generation on behalf of one session: the judges of the command table. */
 export class Judging implements Judges {
@@ -44,43 +35,50 @@ export class Judging implements Judges {
     this.#run = run;
   }
 
-  connection(session: Session, done: Done<Session>): void {
+  connection(session: Session): Soon<Outcome<Session>> {
     const call: Call<Session, []> = { subject: lookOnly(session), rest: [], run: this.#run };
-    this.#ask(this.#generation.hooks.connect, call, done, () => ({ value: session }));
+    return unlessRefused(this.#generation.hooks.connect.ask(call), () => ({ value: session }));
   }
 
-  greeting(greeting: Greeting, done: Done<Greeting>): void {
+  greeting(greeting: Greeting): Soon<Outcome<Greeting>> {
     const call: Call<Greeting, [Session]> = { subject: lookOnly(greeting), rest: [this.#run.session], run: this.#run };
-    this.#ask(this.#generation.hooks.ehlo, call, done, () => ({ value: greeting }));
+    return unlessRefused(this.#generation.hooks.ehlo.ask(call), () => ({ value: greeting }));
   }
 
-  credentials(sent: SentCredentials, done: Done<Identity>): void {
+  credentials(sent: SentCredentials): Soon<Outcome<Identity>> {
     const subject = new CredentialsCase(sent);
     const call: Call<Credentials, [Session]> = { subject, rest: [this.#run.session], run: this.#run };
-    this.#ask(this.#generation.hooks.auth, call, done, () =>
+    return unlessRefused(this.#generation.hooks.auth.ask(call), () =>
       subject.identity === undefined ? { problem: replies.badCredentials } : { value: subject.identity },
     );
   }
 
-  recipient(path: ForwardPath, open: Transaction, done: Done<AcceptedRecipient>): void {
+  recipient(path: ForwardPath, open: Transaction): Soon<Outcome<AcceptedRecipient>> {
     const transaction = open as LiveTransaction; // the engine opens no other
-    if (transaction.count >= this.#generation.limits.recipients) return done({ problem: replies.tooManyRecipients }); // RFC 5321 §4.5.3.1.10
+    if (transaction.count >= this.#generation.limits.recipients) return { problem: replies.tooManyRecipients }; // RFC 5321 §4.5.3.1.10
     const subject = new RecipientCase(path, this.#generation.defaults);
     if (isPostmaster(path.address, this.#run.session.serverName)) subject.local = true; // RFC 5321 §4.5.1
-    const call: RecipientCall = {
+    const asked = this.#generation.hooks.rcpt.ask({
       subject,
       rest: [transaction, this.#run.session],
       run: this.#run,
       transaction: transaction.id,
       recipient: path.address,
-    };
-    this.#ask(this.#generation.hooks.rcpt, call, done, Judging.#routed);
+    });
+    // Not through `unlessRefused`: most recipients are judged at once, and there is no function to make for them
+    if (asked instanceof Promise) return asked.then((refusal) => this.#judged(refusal, subject, transaction));
+    return this.#judged(asked, subject, transaction);
   }
 
-  /** Nobody refused. The same for all sessions: there is no function to make for a recipient. */
-  static readonly #routed = (call: RecipientCall, its: Judging): Outcome<AcceptedRecipient> => its.#judgeRoute(call);
+  #judged(
+    refusal: Refusal | undefined,
+    subject: RecipientCase,
+    transaction: LiveTransaction,
+  ): Outcome<AcceptedRecipient> {
+    return refusal === undefined ? this.#judgeRoute(subject, transaction) : refused(refusal);
+  }
 
-  #judgeRoute({ subject, rest: [transaction] }: RecipientCall): Outcome<AcceptedRecipient> {
+  #judgeRoute(subject: RecipientCase, transaction: LiveTransaction): Outcome<AcceptedRecipient> {
     const { vocabulary, services } = this.#generation;
     const judged = judgeRecipient(subject, vocabulary.transports);
     if ("problem" in judged) {
@@ -89,7 +87,7 @@ export class Judging implements Judges {
       return judged;
     }
     const { value: recipient, transport } = judged;
-    if (transport.phases === "one" && this.#needsSecondCall(recipient, transport, transaction))
+    if (transport.phases === "one" && this.#needsSecondCall(recipient.route, transport, transaction))
       return { problem: replies.nextTransaction };
     if (this.#run.traced) this.#traceRoute(recipient, transaction);
     return judged;
@@ -103,11 +101,11 @@ export class Judging implements Judges {
   }
 
   /** A transaction holds at most one call of a one-phase transport. */
-  #needsSecondCall(recipient: AcceptedRecipient, transport: Transport, transaction: Transaction): boolean {
+  #needsSecondCall(route: Route, transport: Transport, transaction: LiveTransaction): boolean {
     const { transports } = this.#generation.vocabulary;
-    return transaction.recipients.some((other) => {
-      const its = transports.get(other.route.transport);
-      return its?.phases === "one" && callKey(its, other) !== callKey(transport, recipient);
+    return routesOf(transaction).some((other) => {
+      const its = transports.get(other.transport);
+      return its?.phases === "one" && callKey(its, other) !== callKey(transport, route);
     });
   }
 
@@ -118,25 +116,21 @@ export class Judging implements Judges {
     const now = run.clock.now();
     message.stamp(() => receivedField(session, transaction, now));
     const { data } = this.#generation.hooks;
-    if (data.taps.length === 0) return deliver(this.#generation, message, transaction, run, session.dryRun);
-    const call: Call<MessageView, [Transaction, Session]> = {
+    if (data.isEmpty) return deliver(this.#generation, message, transaction, run, session.dryRun);
+    const asked = data.ask({
       subject: new MessageCase(message),
       rest: [transaction, session],
       run,
       transaction: transaction.id,
-    };
-    const judged = calledBack<Outcome<Message>>((done) => this.#ask(data, call, done, () => ({ value: message })));
-    return soon(judged, (outcome) =>
-      "problem" in outcome ? outcome : deliver(this.#generation, message, transaction, run, session.dryRun),
+    });
+    return soon(asked, (refusal) =>
+      refusal === undefined ? deliver(this.#generation, message, transaction, run, session.dryRun) : refused(refusal),
     );
   }
-
-  #ask<C, J>(hook: Hook<C>, call: C, done: Done<J>, silence: (call: C, its: this) => Outcome<J>): void {
-    if (hook.taps.length === 0) return done(silence(call, this));
-    hook.callAsync(call, (error, refusal) => {
-      // Cannot happen: the guard lets no error through. If it does, nobody is let in by it
-      if (error instanceof Error) done({ problem: replies.internal });
-      else done(refusal === undefined ? silence(call, this) : { problem: refusal.reply, close: refusal.close });
-    });
-  }
 }
+
+/** Nobody refused: then silence is judged. */
+const unlessRefused = <T>(asked: Soon<Refusal | undefined>, silence: () => Outcome<T>): Soon<Outcome<T>> =>
+  soon(asked, (refusal) => (refusal === undefined ? silence() : refused(refusal)));
+
+const refused = ({ reply, close }: Refusal) => ({ problem: reply, close });

@@ -1,4 +1,4 @@
-import { type Soon, attempt, soon } from "../message/soon.ts";
+import { type Soon, attempt, soon } from "../protocol/soon.ts";
 import type { Message } from "../message/message.ts";
 import type { Outcome } from "../protocol/machine.ts";
 import { replies } from "../protocol/replies.ts";

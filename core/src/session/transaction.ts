@@ -1,9 +1,12 @@
 import type { Address } from "../protocol/address.ts";
 import type { Parameters } from "../protocol/parameters.ts";
-import type { AcceptedRecipient, Transaction } from "../protocol/session.ts";
+import type { AcceptedRecipient, Route, Transaction } from "../protocol/session.ts";
 
 /** Takes a recipient in. Plugins hold the transaction itself, so this is not one of its methods. */
 export let accept: (transaction: LiveTransaction, recipient: AcceptedRecipient) => void;
+
+/** The ways its recipients take, in their order: one that many take in a row stands there once. */
+export let routesOf: (transaction: LiveTransaction) => readonly Route[];
 
 /** From MAIL to the end of data, as core holds it: what plugins read and only core writes. */
 export class LiveTransaction implements Transaction {
@@ -12,6 +15,7 @@ export class LiveTransaction implements Transaction {
   readonly parameters: Parameters;
   readonly smtputf8: boolean;
   readonly #recipients: AcceptedRecipient[] = [];
+  readonly #routes: Route[] = [];
   /** Their local parts by domain, once there are two. */
   #known: Map<string, Set<string>> | undefined;
 
@@ -20,7 +24,9 @@ export class LiveTransaction implements Transaction {
     accept = (transaction, recipient) => {
       if (!transaction.#isNew(recipient.address)) return; // the same recipient said twice gets one copy
       transaction.#recipients.push(recipient);
+      if (recipient.route !== transaction.#routes.at(-1)) transaction.#routes.push(recipient.route);
     };
+    routesOf = (transaction) => transaction.#routes;
   }
 
   constructor(id: string, reversePath: Address | null, parameters: Parameters) {

@@ -1,10 +1,7 @@
-import { type Command, type Log, definePlugin, nobody, row, type Extension } from "@mailhost/core";
+import { type Command, type Extension, type Log, type Refused, definePlugin, nobody, row } from "@mailhost/core";
 import { TestClock, sink, transcript } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import { open, plugin, recorder } from "../support/dialogue.ts";
-
-/** What a verb of a plugin answers when it says no. */
-type Refused = Extract<Parameters<Parameters<Command["run"]>[4]>[0], { go: "refused" }>;
 
 const fail = (): never => {
   throw new Error("broken on purpose");
@@ -200,38 +197,47 @@ test("null is nothing", async () => {
 });
 
 test("a verb may answer later, and one that rejects is answered 451", async () => {
-  const verb = (run: (done: (step: Refused) => void) => Promise<void>) => ({
-    last: true,
-    octets: 512,
-    phases: ["ready"] as const,
-    run: (_judges: unknown, _state: unknown, _argument: string, _context: unknown, done: (step: Refused) => void) =>
-      run(done),
-  });
-  const reply = { code: 550, status: "5.7.1", text: "No" } as const;
+  const verb = (run: Command["run"]): Command => ({ last: true, octets: 512, phases: ["ready"], run });
+  const no: Refused = {
+    go: "refused",
+    reply: { code: 550, status: "5.7.1", text: "No" },
+    close: false,
+    syntax: false,
+  };
   const slow = plugin("slow", ({ hooks }) => hooks.ehlo.tapPromise("slow", async () => {}));
   const { messages, options } = broken({
     verbs: {
       XCHANGE: row(
         ["ready"],
         () => ({ value: { name: "x", extended: true } }),
-        (judges, _state, greeting, done) => judges.greeting(greeting, done),
+        (judges, _state, greeting) => judges.greeting(greeting),
         fail,
       ),
       XJUDGE: row(
         ["ready"],
         (argument) => ({ value: argument }),
-        // oxlint-disable-next-line typescript/no-misused-promises -- what the type lets through
         async () => fail(),
         fail,
       ),
-      XLATER: verb(async (done) => done({ go: "refused", reply, close: false, syntax: false })),
+      XASYNC: row(
+        ["ready"],
+        (argument) => ({ value: argument }),
+        async () => ({ problem: no.reply }),
+        fail,
+      ),
+      XLATER: verb(async () => no),
       XREJECTS: verb(async () => fail()),
+      XTHENABLE: verb(() => rubbish({ then: (resolve: (step: Refused) => void) => resolve(no) })),
     },
   });
   await transcript(
     { ...options, plugins: [...options.plugins, slow] },
     `${greeted}
+    C: XASYNC
+    S: 550 5.7.1 No
     C: XLATER
+    S: 550 5.7.1 No
+    C: XTHENABLE
     S: 550 5.7.1 No
     C: XREJECTS
     S: 451 4.3.0 *
@@ -244,6 +250,45 @@ test("a verb may answer later, and one that rejects is answered 451", async () =
   `,
   );
   expect(messages).toContain("plugin broken failed in verb XREJECTS: broken on purpose");
+});
+
+test.each<[string, Command["run"]]>([
+  ["nothing", () => rubbish(undefined)],
+  ["a number", () => rubbish(7)],
+  ["no step", () => rubbish({ reply: { code: 250, text: "Ok" } })],
+  ["a refusal without a reply", () => rubbish({ go: "refused", reply: undefined })],
+  ["nothing, later", () => rubbish(Promise.resolve())],
+])("a verb that comes to %s is answered 451, and the session goes on", async (_, run) => {
+  const { messages, options } = broken({ verbs: { XRUBBISH: { last: true, octets: 512, phases: ["new"], run } } });
+  await transcript(
+    options,
+    `
+    S: 220 *
+    C: XRUBBISH
+    S: 451 4.3.0 *
+    C: NOOP
+    S: 250 2.0.0 *
+  `,
+  );
+  expect(messages[0]).toContain("plugin broken failed in verb XRUBBISH: it came to ");
+});
+
+test.each([
+  ["nothing", undefined],
+  ["a thenable of another making", { then: (resolve: (no: object) => void) => resolve({ value: "" }) }],
+])("a judge of a row that gives %s lets nobody through", async (_, judged) => {
+  const taken: Extension = {
+    verbs: {
+      XJUDGE: row(
+        ["new"],
+        (argument) => ({ value: argument }),
+        () => rubbish(judged),
+        (state) => ({ go: "on", reply: { code: 250, text: "Taken" }, state }),
+      ),
+    },
+  };
+  const { options } = broken(taken);
+  await transcript(options, "S: 220 *\nC: XJUDGE\nS: 451 4.3.0 *\nC: NOOP\nS: 250 2.0.0 *");
 });
 
 test.each([
@@ -260,15 +305,15 @@ test("a verb that never answers is given up; one that waits for a judge is not l
   const clock = new TestClock();
   const log = recorder();
   let judged: (() => void) | undefined;
-  const never: Command = { phases: ["new", "ready"], last: true, octets: 512, run: () => {} };
+  const never: Command = { phases: ["new", "ready"], last: true, octets: 512, run: () => new Promise(() => {}) };
   const asking: Command = {
     phases: ["new", "ready"],
     last: true,
     octets: 512,
-    run: (judges, state, _argument, _context, done) =>
-      judges.greeting({ name: "x", extended: true }, () =>
-        done({ go: "on", reply: { code: 250, text: "Asked" }, state }),
-      ),
+    async run(judges, state) {
+      await judges.greeting({ name: "x", extended: true });
+      return { go: "on", reply: { code: 250, text: "Asked" }, state };
+    },
   };
   const own = plugin("own", (host) => {
     host.extend({ verbs: { XNEVER: never, XASK: asking } });

@@ -71,9 +71,9 @@ describe("what a row takes", () => {
 describe("who judges", () => {
   const no = { problem: { code: 550, text: "No" } };
   const noJudge: Judges = {
-    greeting: (_greeting, done) => done(no),
-    credentials: (_credentials, done) => done(no),
-    recipient: (_path, _transaction, done) => done({ ...no, close: true }),
+    greeting: () => no,
+    credentials: () => no,
+    recipient: () => ({ ...no, close: true }),
   };
 
   test.each(["EHLO", "HELO"])("a refusal of %s leaves all as it was, and is no fault of syntax", (verb) => {
@@ -94,9 +94,7 @@ describe("who judges", () => {
   });
 
   test("nobody says yes to what was parsed", () => {
-    const outcomes: unknown[] = [];
-    nobody(noJudge, fresh, "parsed", (outcome) => void outcomes.push(outcome));
-    expect(outcomes).toEqual([{ value: "parsed" }]);
+    expect(nobody(noJudge, fresh, "parsed")).toEqual({ value: "parsed" });
   });
 
   test("a recipient beyond ASCII is asked about where MAIL said SMTPUTF8 (RFC 6531 §3.5)", () => {
@@ -111,9 +109,9 @@ describe("who judges", () => {
     const asked: unknown[] = [];
     const judges: Judges = {
       ...yes,
-      recipient: (path, of, done) => {
+      recipient: (path, of) => {
         asked.push([path.address.text, of]);
-        yes.recipient(path, of, done);
+        return yes.recipient(path, of);
       },
     };
     run("RCPT", rcpt, "TO:<joe@example.com>", contextOf(), judges);

@@ -28,8 +28,7 @@ const secure = (options: () => object = () => pem) =>
             last: true,
             octets: 512,
             phases: ["new", "ready"],
-            run: (_judges, _state, _argument, _context, done) =>
-              done({ go: "upgrade", reply: { code: 220, text: "Go" }, upgrade }),
+            run: () => ({ go: "upgrade", reply: { code: 220, text: "Go" }, upgrade }),
           },
         },
       });

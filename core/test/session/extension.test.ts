@@ -94,13 +94,13 @@ describe("an extension", () => {
           XJUDGE: row(
             ["new"],
             anything,
-            (_judges, _state, _argument, done) => done({ problem: { code: 550, text: "No" } }),
+            () => ({ problem: { code: 550, text: "No" } }),
             (state) => ({ go: "on", reply: replies.ok, state }),
           ),
           XOUT: row(
             ["new"],
             anything,
-            (_judges, _state, _argument, done) => done({ problem: { code: 550, text: "Out" }, close: true }),
+            () => ({ problem: { code: 550, text: "Out" }, close: true }),
             (state) => ({ go: "on", reply: replies.ok, state }),
           ),
         },
@@ -222,7 +222,7 @@ test("a client that is assumed begins anew, and is judged anew", () =>
           verbs: {
             XCLIENT2: last(["new", "ready"], anything, nobody, (_state, address) => ({
               go: "assume",
-              client: { address: String(address) },
+              client: { address },
             })),
           },
         }),

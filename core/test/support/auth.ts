@@ -59,8 +59,7 @@ export const upgrading = (): Plugin =>
           last: true,
           octets: 512,
           phases: ["new", "ready"],
-          run: (_judges, _state, _argument, _context, done) =>
-            done({ go: "upgrade", reply: { code: 220, text: "Go" }, upgrade: { upgrade: "test" } }),
+          run: () => ({ go: "upgrade", reply: { code: 220, text: "Go" }, upgrade: { upgrade: "test" } }),
         },
       },
     }),

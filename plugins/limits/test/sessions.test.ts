@@ -19,14 +19,13 @@ const vocabulary = definePlugin({
           last: true,
           octets: 512,
           phases: ["new", "ready"],
-          run: (_judges, _state, argument, _context, done) => done({ go: "assume", client: { address: argument } }),
+          run: (_judges, _state, argument) => ({ go: "assume", client: { address: argument } }),
         },
         XUPGRADE: {
           last: true,
           octets: 512,
           phases: ["new", "ready"],
-          run: (_judges, _state, _argument, _context, done) =>
-            done({ go: "upgrade", reply: { code: 220, text: "Go" }, upgrade: { upgrade: "test" } }),
+          run: () => ({ go: "upgrade", reply: { code: 220, text: "Go" }, upgrade: { upgrade: "test" } }),
         },
       },
     }),
