@@ -216,8 +216,8 @@ test("nothing is called that was not met", () => {
     ([, names = "", module]) => module !== "fs/promises" && names !== "{ constants }" && !names.startsWith("type "),
   );
   expect(imports.length).toBeGreaterThan(others.length);
-  // The thread of the journal's has calls that block, as its own tests hold to those that do not
-  expect(others.map(([line]) => line)).toEqual(['import * as fs from "node:fs";']);
+  // Calls that call back, and the thread's that block: a test of the plugin's holds both to those of node:fs/promises
+  expect(others.map(([line]) => line)).toEqual(Array.from({ length: 2 }, () => 'import * as fs from "node:fs";'));
   // What the plugin says it uses, the spool's, and those of open files; `access` is for the start
   const used = ["lstat", "mkdir", "open", "opendir", "rename", "rmdir", "stat", "unlink", "chmod", "utimes", "statfs"];
   const handles = ["read", "write", "writev", "sync", "datasync", "close", "nextEntry", "closeFolder"];

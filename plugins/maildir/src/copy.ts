@@ -46,15 +46,15 @@ export class Copy {
     this.#unique = uniqueName(milliseconds);
   }
 
-  /** Writes the copy where no reader looks, and makes it durable. Rejects with the file system's error, or with why `signal` aborted. */
-  async write(content: CopyContent, signal: AbortSignal): Promise<void> {
+  /** Writes the copy where no reader looks, a block at a time, and makes it durable. Rejects with the file system's error, or with why `signal` aborted. */
+  async write(content: CopyContent, block: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#hold();
     const file = await this.#open();
     try {
       const { fileMode, fsync } = this.#options;
       if (fileMode !== 0o600) await file.chmod(fileMode); // the umask took from it
-      await this.#fill(file, content, signal);
+      await this.#fill(new BlockWriter(file, block, this.#options.crlf ? undefined : new LineEnds()), content, signal);
       if (fsync) await file.sync();
     } finally {
       await file.close();
@@ -75,18 +75,13 @@ export class Copy {
     }
   }
 
-  async #fill(file: OpenFile, { top, message }: CopyContent, signal: AbortSignal): Promise<void> {
-    const writer = new BlockWriter(file, top.length + message.octets);
-    const lineEnds = this.#options.crlf ? undefined : new LineEnds();
-    const write = (octets: Uint8Array): Promise<void> => writer.write(lineEnds?.push(octets) ?? octets);
-    await write(Buffer.from(top, "utf8"));
+  async #fill(writer: BlockWriter, { top, message }: CopyContent, signal: AbortSignal): Promise<void> {
+    await writer.write(Buffer.from(top, "utf8"));
     for await (const chunk of message.open({ reuse: true })) {
       signal.throwIfAborted();
-      await write(chunk);
+      await writer.write(chunk);
     }
-    if (lineEnds !== undefined) await writer.write(lineEnds.end());
-    await writer.flush();
-    this.#octets = writer.octets;
+    this.#octets = await writer.end();
   }
 
   /** Shows the copy to readers. Durable only once `newFolder` is synced. */
@@ -136,6 +131,6 @@ export class Copy {
   }
 
   get #tmp(): string {
-    return below(this.#folder, "tmp", this.#unique);
+    return below(below(this.#folder, "tmp"), this.#unique);
   }
 }

@@ -42,7 +42,7 @@ export class MaildirDelivery {
   }
 
   async #write(targets: readonly Target[], signal: AbortSignal): Promise<Refusal | undefined> {
-    const { files, folders, settings, clock, writers } = this.#store;
+    const { files, folders, settings, clock, writers, blocks } = this.#store;
     const { message } = this.#delivery;
     const failed = targets.length > 1 ? new AbortController() : undefined; // one copy that cannot be written ends the writing of the others
     const either = failed === undefined ? signal : AbortSignal.any([signal, failed.signal]);
@@ -51,7 +51,9 @@ export class MaildirDelivery {
       const copy = new Copy(files, folders, settings, place, clock.now(), this.#made);
       this.#copies.push(copy);
       try {
-        await writers.run(() => copy.write({ top: topOf(this.#delivery, address), message }, either));
+        const top = topOf(this.#delivery, address);
+        const fill = (block: Uint8Array): Promise<void> => copy.write({ top, message }, block, either);
+        await writers.run(() => blocks.lend(top.length + message.octets, fill));
       } catch (error) {
         errors.push(error);
         if (!(error instanceof MissingMailbox)) failed?.abort(error);

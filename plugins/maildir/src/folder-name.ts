@@ -3,6 +3,9 @@ import { createHash } from "node:crypto";
 /** Octets of the longest name `folderName` gives; file systems take 255. */
 export const longestName = 200;
 
+/** What stands for itself. */
+const plainName = /^[a-z0-9_+=][a-z0-9._+=-]*$/;
+
 /** Stands before the hash of what was too long. The encoding itself puts two hex digits behind every `%`. */
 const hashMark = "%-";
 const hashDigits = 64;
@@ -15,6 +18,7 @@ const hashDigits = 64;
  */
 export function folderName(text: string, most = longestName, dots = true): string {
   if (text === "") return hashMark;
+  if (plainName.test(text) && text.length <= most && (dots || !text.includes("."))) return text;
   let name = "";
   for (const octet of Buffer.from(text, "utf8")) {
     const char = String.fromCharCode(octet);

@@ -33,12 +33,7 @@ export class LineEnds {
   /** The last piece ended with a CR, which waits for what follows. */
   #waiting = false;
 
-  push(octets: Uint8Array): Uint8Array {
-    const out = Buffer.allocUnsafe(octets.length + 1);
-    return out.subarray(0, this.into(out, 0, octets));
-  }
-
-  /** As `push`, to that place in `out`, which has room for one octet more than there are. Gives where it ends there. */
+  /** Puts them to that place in `out`, which has room for one octet more than there are. Gives where it ends there. */
   into(out: Uint8Array, place: number, octets: Uint8Array): number {
     if (octets.length === 0) return place;
     let length = place;

@@ -67,10 +67,13 @@ export function mailboxPath(root: string, address: Mailbox | string, naming: Par
 }
 
 /** A path below a folder, of names that `locate` and this plugin give: there is nothing to resolve in it. */
-export const below = (folder: string, ...names: readonly string[]): string => [folder, ...names].join("/");
+export const below = (folder: string, name: string): string => `${folder}/${name}`;
 
-export const placePath = (root: string, { steps, subfolder }: Place): string =>
-  below(root, ...steps, ...(subfolder === undefined ? [] : [subfolder]));
+export function placePath(root: string, { steps, subfolder }: Place): string {
+  let path = root;
+  for (const step of steps) path = below(path, step);
+  return subfolder === undefined ? path : below(path, subfolder);
+}
 
 /** Why a pattern is not usable, or undefined. */
 export function patternProblem(pattern: string): string | undefined {

@@ -1,4 +1,3 @@
-import * as promises from "node:fs/promises";
 import {
   type Delivery,
   type Host,
@@ -13,6 +12,7 @@ import {
   storageReply,
 } from "@mailhost/core";
 import * as v from "valibot";
+import { calledFiles } from "./called-files.ts";
 import { MaildirDelivery, missing } from "./delivery.ts";
 import type { Files } from "./files.ts";
 import type { FoldersOptions } from "./folders.ts";
@@ -131,7 +131,7 @@ export const maildirWith = (means: Means) =>
   });
 
 /** Stores each message in the Maildir of each recipient, durably, before it is acknowledged. */
-export const maildir = maildirWith({ files: promises, hands: inThread });
+export const maildir = maildirWith({ files: calledFiles, hands: inThread });
 
 /** Follows the 250 on a thread of its own, which is woken once for many files. */
 function inThread(outlet: Outlet, { root, folderMode, fsync }: FoldersOptions, log: Log): Hands {

@@ -1,4 +1,5 @@
 import { type Clock, type Log, errorCode } from "@mailhost/core";
+import { Blocks } from "./blocks.ts";
 import { type Files, syncFolder } from "./files.ts";
 import { Folders, type FoldersOptions } from "./folders.ts";
 import type { Hands } from "./journal/hands.ts";
@@ -29,6 +30,7 @@ export class Store {
   readonly quotas: Quotas | undefined;
   readonly journal: Journal | undefined;
   readonly writers = new Limiter(mostWriters);
+  readonly blocks = new Blocks();
   /** A folder that gets several messages at once is synced for all of them. */
   readonly folderSyncs = new SharedWork((folder) => this.writers.run(() => syncFolder(this.files, folder)));
 

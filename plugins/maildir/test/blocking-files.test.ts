@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { blockingFiles } from "../src/blocking-files.ts";
+import { calledFiles } from "../src/called-files.ts";
 import type { Files } from "../src/files.ts";
 import { emptyFolder } from "./server.ts";
 
@@ -68,8 +69,11 @@ async function everything(files: Files): Promise<unknown[]> {
   return told;
 }
 
-test("calls that block do and tell what those of node:fs/promises do", async () => {
-  const told = await everything(blockingFiles);
+test.each([
+  ["block", blockingFiles],
+  ["call back", calledFiles],
+])("calls that %s do and tell what those of node:fs/promises do", async (_, files) => {
+  const told = await everything(files);
   expect(told).toContain("ENOENT");
   expect(told).toContain("ELOOP");
   expect(told).toEqual(await everything(promises));

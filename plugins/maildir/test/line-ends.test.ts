@@ -4,7 +4,11 @@ import { LineEnds } from "../src/line-ends.ts";
 
 const convert = (pieces: readonly Uint8Array[]): string => {
   const lineEnds = new LineEnds();
-  const out = pieces.map((piece) => Buffer.from(lineEnds.push(piece)));
+  const place = 3;
+  const out = pieces.map((piece) => {
+    const room = new Uint8Array(place + piece.length + 1);
+    return room.slice(place, lineEnds.into(room, place, piece));
+  });
   return Buffer.concat([...out, lineEnds.end()]).toString("latin1");
 };
 

@@ -31,7 +31,7 @@ export async function put(outlet: Outlet, content: Content, target: Target, mann
   const { files, folders } = outlet;
   const unique = uniqueName(outlet.now());
   let folder = folderOf(outlet, target);
-  let tmp = below(folder, "tmp", unique);
+  let tmp = below(below(folder, "tmp"), unique);
   let fsync = manner.fsync === true;
   try {
     try {
@@ -40,11 +40,11 @@ export async function put(outlet: Outlet, content: Content, target: Target, mann
       if (errorCode(error) !== "ENOENT") throw error;
       // Somebody removed the mailbox since the message was staged. It may end up in the inbox, where nobody looks for it
       folder = await folders.look(target, []);
-      tmp = below(folder, "tmp", unique);
+      tmp = below(below(folder, "tmp"), unique);
       fsync = true;
       await write(files, tmp, content, target, fsync);
     }
-    const path = manner.over ?? below(folder, "new", target.name);
+    const path = manner.over ?? below(below(folder, "new"), target.name);
     await files.rename(tmp, path);
     if (fsync) await syncFolder(files, dirname(path));
   } catch (error) {

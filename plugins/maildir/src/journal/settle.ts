@@ -42,7 +42,7 @@ async function settleFolder(files: Files, folder: string, copies: readonly Shown
     await Promise.all(some.map(syncOne));
     return gone;
   };
-  let moved = await sync(copies, ({ target }) => below(folder, "new", target.name));
+  let moved = await sync(copies, ({ target }) => below(below(folder, "new"), target.name));
   if (moved.length < copies.length) await syncFolder(files, below(folder, "new"));
   // Flags are part of a name there, and a reader may change them just now
   const cur = below(folder, "cur");
