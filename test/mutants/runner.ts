@@ -20,6 +20,8 @@ import { type Bundle, type Declared, bundle, declared } from "./collect.ts";
 const folder = "core/test/protocol";
 /** It tells no mutants apart, and takes its time. */
 const passedOver = ["hostile-paths.test.ts"];
+/** Sources do something when they are loaded, and a mutant may run in circles there as in a test. */
+const loading = "loading";
 /** What the run without mutants leaves to the runs with them, in the copy that Stryker throws away. */
 const measuresFile = "mutants-measures.json";
 
@@ -56,16 +58,22 @@ class BundleRunner implements TestRunner {
     delete context.activeMutant;
     delete context.hitCount;
     context.mutantCoverage = { static: {}, perTest: {} };
+    const from = performance.now();
+    const all = this.#bundles.flatMap(declared);
+    const loaded = { id: loading, timeSpentMs: performance.now() - from };
     const tests: TestResult[] = [];
-    for (const test of this.#bundles.flatMap(declared)) {
+    for (const test of all) {
       context.currentTestId = test.id;
       tests.push(await outcome(test));
       delete context.currentTestId;
     }
-    const { perTest } = context.mutantCoverage;
-    const measures = tests.map(({ id, timeSpentMs }): [string, Measure] => [
+    const { perTest, static: whileLoading } = context.mutantCoverage;
+    const measures = [loaded, ...tests].map(({ id, timeSpentMs }): [string, Measure] => [
       id,
-      { milliseconds: timeSpentMs, hits: Math.max(0, ...Object.values(perTest[id] ?? {})) },
+      {
+        milliseconds: timeSpentMs,
+        hits: Math.max(0, ...Object.values((id === loading ? whileLoading : perTest[id]) ?? {})),
+      },
     ]);
     writeFileSync(measuresFile, JSON.stringify(Object.fromEntries(measures)));
     return { status: DryRunStatus.Complete, tests, mutantCoverage: context.mutantCoverage };
@@ -78,20 +86,23 @@ class BundleRunner implements TestRunner {
     const wanted = testFilter && new Set(testFilter);
     let tests: Declared[] = [];
     const load = (): Declared[] => (tests = this.#bundles.filter(isWanted(wanted)).flatMap(declared));
-    const results = [await outcome({ id: "loading", name: "the sources can be loaded", file: folder, run: load })];
+    const results = [await this.#bounded({ id: loading, name: "the sources can be loaded", file: folder, run: load })];
     context.activeMutant = activeMutant.id;
     for (const test of this.#quickestFirst(tests)) {
       if (results.at(-1)?.status === TestStatus.Failed) break;
       if (wanted?.has(test.id) === false) continue;
-      const { hits, milliseconds } = this.#measures[test.id] ?? { hits: 0, milliseconds: 0 };
-      Object.assign(context, { hitCount: 0, hitLimit: 1000 + circles * hits });
-      const run = (): unknown => within(patience + circles * milliseconds, test.run);
-      results.push(await outcome({ ...test, run }));
+      results.push(await this.#bounded(test));
     }
     return toMutantRunResult(
       determineHitLimitReached(context.hitCount, context.hitLimit) ?? { status: DryRunStatus.Complete, tests: results },
       false,
     );
+  }
+
+  #bounded(test: Declared): Promise<TestResult> {
+    const { hits, milliseconds } = this.#measures[test.id] ?? { hits: 0, milliseconds: 0 };
+    Object.assign(context, { hitCount: 0, hitLimit: 1000 + circles * hits });
+    return outcome({ ...test, run: () => within(patience + circles * milliseconds, test.run) });
   }
 
   #quickestFirst(tests: readonly Declared[]): Declared[] {
