@@ -27,6 +27,10 @@ class BlockingFile implements OpenFile {
     fs.fchmodSync(this.#descriptor, mode);
   }
 
+  async stat(): Promise<fs.Stats> {
+    return fs.fstatSync(this.#descriptor);
+  }
+
   async sync(): Promise<void> {
     fs.fsyncSync(this.#descriptor);
   }

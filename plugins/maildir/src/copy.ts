@@ -35,6 +35,7 @@ export class Copy {
   #renaming = false;
   #moved = false;
   #held = false;
+  #entered = false;
 
   /** `made` takes the folders that are made for this copy. */
   constructor(files: Files, folders: Folders, options: CopyOptions, place: Place, milliseconds: number, made: Made) {
@@ -68,7 +69,10 @@ export class Copy {
         this.#folder = await (attempt === 1
           ? this.#folders.open(this.place, this.#made)
           : this.#folders.look(this.place, this.#made));
-        return await this.#files.open(this.#tmp, newFileFlags, 0o600);
+        const file = await this.#files.open(this.#tmp, newFileFlags, 0o600);
+        this.#folders.enter(this.#folder);
+        this.#entered = true;
+        return file;
       } catch (error) {
         if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
       }
@@ -84,7 +88,7 @@ export class Copy {
     this.#octets = await writer.end();
   }
 
-  /** Shows the copy to readers. Durable only once `newFolder` is synced. */
+  /** Shows the copy to readers. Durable only once it is settled. */
   async show(): Promise<void> {
     this.#renaming = true;
     for (let attempt = 1; !this.#moved; attempt += 1) {
@@ -99,6 +103,11 @@ export class Copy {
     }
   }
 
+  /** Makes what was shown in its folder durable, other copies too. */
+  settle(): Promise<void> {
+    return this.#folders.settle(this.place, this.#folder, this.#made);
+  }
+
   /** Leaves no file behind, in `tmp` or in `new`. */
   async remove(): Promise<void> {
     try {
@@ -108,6 +117,7 @@ export class Copy {
       if (this.#renaming) await removeFile(this.#files, this.path);
     } finally {
       this.release(false);
+      await this.leave();
     }
   }
 
@@ -116,18 +126,29 @@ export class Copy {
     this.#held = true;
   }
 
+  /** Nothing is to be settled any more. Rejects with the file system's error. */
+  async leave(): Promise<void> {
+    if (!this.#entered) return;
+    this.#entered = false;
+    await this.#folders.leave(this.#folder);
+  }
+
   /** The copy is where it stays, or gone. */
   release(used: boolean): void {
     if (this.#held) this.#folders.release(this.place, used);
     this.#held = false;
   }
 
-  get newFolder(): string {
+  get #newFolder(): string {
     return below(this.#folder, "new");
   }
 
+  get folder(): string {
+    return this.#folder;
+  }
+
   get path(): string {
-    return below(this.newFolder, finalName(this.#unique, this.#octets));
+    return below(this.#newFolder, finalName(this.#unique, this.#octets));
   }
 
   get #tmp(): string {

@@ -69,7 +69,7 @@ export class MaildirDelivery {
   async commit(): Promise<void> {
     try {
       for (const copy of this.#copies) await copy.show();
-      if (this.#store.settings.fsync) await this.#syncFolders();
+      await this.#settle();
     } catch (error) {
       await this.#abandon();
       throw error;
@@ -78,9 +78,11 @@ export class MaildirDelivery {
     this.#reservation.release();
   }
 
-  async #syncFolders(): Promise<void> {
-    const once = new Set(this.#copies.map(({ newFolder }) => newFolder));
-    await Promise.all([...once].map((folder) => this.#store.folderSyncs.run(folder)));
+  async #settle(): Promise<void> {
+    const once = new Map(this.#copies.map((copy) => [copy.folder, copy]));
+    const settled = await Promise.allSettled([...once.values()].map((copy) => copy.settle()));
+    for (const one of settled) if (one.status === "rejected") throw one.reason;
+    await Promise.all(this.#copies.map((copy) => copy.leave()));
   }
 
   /** Leaves nothing behind. */

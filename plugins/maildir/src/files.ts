@@ -8,6 +8,7 @@ export interface OpenFile {
   writev(pieces: readonly Uint8Array[], position?: number): Promise<{ bytesWritten: number }>;
   read(octets: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
   chmod(mode: number): Promise<void>;
+  stat(): Promise<Stats>;
   sync(): Promise<void>;
   datasync(): Promise<void>;
   close(): Promise<void>;
@@ -44,11 +45,18 @@ const unsupported = new Set(["EINVAL", "ENOTSUP", "ENOSYS"]);
 export async function syncFolder(files: Files, path: string): Promise<void> {
   const folder = await files.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
+    await syncEntries(folder);
+  } finally {
+    await folder.close();
+  }
+}
+
+/** As `syncFolder`, of a folder that is open. */
+export async function syncEntries(folder: OpenFile): Promise<void> {
+  try {
     await folder.sync();
   } catch (error) {
     if (!unsupported.has(errorCode(error))) throw error;
-  } finally {
-    await folder.close();
   }
 }
 

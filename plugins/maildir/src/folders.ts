@@ -1,15 +1,19 @@
 import { errorCode } from "@mailhost/core";
 import { dirname } from "node:path";
 import { type Files, removeFile, syncFolder } from "./files.ts";
+import { identityAt } from "./identity.ts";
 import { KnownFolders } from "./known-folders.ts";
 import { type Place, below, placePath } from "./mailbox.ts";
-import { SharedWork } from "./shared-work.ts";
+import { OpenFolders } from "./open-folders.ts";
 
 /** Maildir++ folders one mailbox may grow by mail alone: beyond, `+tag` mail goes to the inbox. */
 const mostSubfolders = 1000;
 
 /** Ancestors known to be durable that are remembered. Forgetting one costs an fsync. */
 const mostRemembered = 10_000;
+
+/** Another folder may come into the place of one, and again. */
+const attempts = 3;
 
 export interface FoldersOptions {
   readonly root: string;
@@ -36,8 +40,7 @@ export class Folders {
   /** Folders whose entry in their parent is known to be on disk, with what tells them from others of that path. */
   readonly #durable = new Map<string, string>();
   readonly #known: KnownFolders;
-  /** Whoever asks for the same folder at once is told the same. */
-  readonly #looks = new SharedWork((path) => this.#identity(path));
+  readonly #open: OpenFolders;
   /** Copies on their way into a folder. */
   readonly #users = new Map<string, number>();
   /** Folders that were made here and hold no mail yet: they alone may go again. */
@@ -51,6 +54,7 @@ export class Folders {
     this.#files = files;
     this.#options = options;
     this.#known = new KnownFolders(now);
+    this.#open = new OpenFolders(files, options.fsync);
   }
 
   /** Keeps the folders of a place from being unmade, until `release`. Comes before `open`. */
@@ -70,8 +74,11 @@ export class Folders {
   }
 
   #pathsTo({ steps, subfolder }: Place): string[] {
+    const paths: string[] = [];
     let path = this.#options.root;
-    return [...steps, ...(subfolder === undefined ? [] : [subfolder])].map((step) => (path = below(path, step)));
+    for (const step of steps) paths.push((path = below(path, step)));
+    if (subfolder !== undefined) paths.push(below(path, subfolder));
+    return paths;
   }
 
   /** As `open` gave it in the last ten seconds, unlooked at; undefined otherwise. It may be gone since. */
@@ -79,13 +86,34 @@ export class Folders {
     return this.#known.get(placePath(this.#options.root, place))?.folder;
   }
 
-  /** As `look`, but of a place that was looked at in the last ten seconds only whether `new` is the one that was there. */
+  /** As `look`, but a place that was looked at in the last ten seconds is taken to be there: see `settle`. */
   async open(place: Place, made: Made): Promise<string> {
     await this.#unmaking;
-    const known = this.#known.get(placePath(this.#options.root, place));
-    return known !== undefined && (await this.#looks.run(newIn(known.folder))) === known.identity
-      ? known.folder
-      : this.look(place, made);
+    return this.recent(place) ?? this.look(place, made);
+  }
+
+  /** A message is on its way into the folder that `open` gave, until `leave`. Comes before `settle`. */
+  enter(folder: string): void {
+    this.#open.enter(newIn(folder));
+  }
+
+  /** Ends `enter`. Rejects with the file system's error. */
+  leave(folder: string): Promise<void> {
+    return this.#open.leave(newIn(folder));
+  }
+
+  /**
+   * Makes durable what was moved into `new` of the folder of a place. Somebody may have put another in its place since it
+   * was looked at: then that one is looked at, so that what stands there is durable with all folders on the way.
+   */
+  async settle(place: Place, folder: string, made: Made): Promise<void> {
+    const path = newIn(folder);
+    for (let attempt = 1; ; attempt += 1) {
+      const identity = await this.#open.sync(path);
+      if (identity !== undefined && identity === this.#durable.get(path)) return;
+      if (attempt === attempts) throw new Error(`${path} is another folder each time`);
+      await this.look(place, made);
+    }
   }
 
   /**
@@ -184,7 +212,7 @@ export class Folders {
 
   async #openSubfolder(mailbox: string, name: string, made: Made): Promise<string> {
     const path = below(mailbox, name);
-    const known = this.#durable.has(path) || (await this.#identity(path)) !== undefined;
+    const known = this.#durable.has(path) || (await identityAt(this.#files, path)) !== undefined;
     if (!known && (await this.#hasTooMany(mailbox))) return mailbox;
     if (await this.#step(path, true, made)) await this.#markSubfolder(below(path, "maildirfolder"), made);
     return path;
@@ -206,12 +234,12 @@ export class Folders {
 
   /** One folder on the way. True when this call made it. */
   async #step(path: string, mayMake: boolean, made: Made, kind: "folder" | "part" = "folder"): Promise<boolean> {
-    let identity = await this.#identity(path);
+    let identity = await identityAt(this.#files, path);
     let isNew = false;
     if (identity === undefined) {
       if (!mayMake) throw new MissingMailbox(`there is no mailbox ${path}`);
       isNew = await this.#make(path, made, kind);
-      identity = await this.#identity(path);
+      identity = await identityAt(this.#files, path);
     }
     if (identity === undefined || this.#durable.get(path) === identity) return isNew;
     // Somebody else may have made it a moment ago and not have got to this
@@ -236,20 +264,6 @@ export class Folders {
     // The umask took from the mode what was asked for
     if (folderMode !== 0o700) await this.#files.chmod(path, folderMode);
     return true;
-  }
-
-  /** What tells a folder from another of its path, undefined when there is nothing. Rejects when it is a link or a file. */
-  async #identity(path: string): Promise<string | undefined> {
-    try {
-      const found = await this.#files.lstat(path);
-      if (found.isDirectory()) return `${found.ino} ${found.birthtimeMs}`; // inodes are used again
-      throw new Error(
-        `${path} is ${found.isSymbolicLink() ? "a link, and links below the root are not followed" : "no folder"}`,
-      );
-    } catch (error) {
-      if (errorCode(error) === "ENOENT") return undefined;
-      throw error;
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Clock, type Log, errorCode } from "@mailhost/core";
 import { Blocks } from "./blocks.ts";
-import { type Files, syncFolder } from "./files.ts";
+import type { Files } from "./files.ts";
 import { Folders, type FoldersOptions } from "./folders.ts";
 import type { Hands } from "./journal/hands.ts";
 import { Journal } from "./journal/journal.ts";
@@ -9,7 +9,6 @@ import { Limiter } from "./limiter.ts";
 import { type Place, placePath } from "./mailbox.ts";
 import { Quotas } from "./quota.ts";
 import type { Settings } from "./settings.ts";
-import { SharedWork } from "./shared-work.ts";
 
 /** Copies written at once by one server: bounds open files and memory. */
 const mostWriters = 32;
@@ -31,8 +30,6 @@ export class Store {
   readonly journal: Journal | undefined;
   readonly writers = new Limiter(mostWriters);
   readonly blocks = new Blocks();
-  /** A folder that gets several messages at once is synced for all of them. */
-  readonly folderSyncs = new SharedWork((folder) => this.writers.run(() => syncFolder(this.files, folder)));
 
   constructor({ files, hands }: Means, settings: Settings, clock: Clock, log: Log) {
     this.files = files;

@@ -37,6 +37,7 @@ async function everything(files: Files): Promise<unknown[]> {
   await say(async () => (await open.read(octets, 2, 18, 0)).bytesRead);
   told.push(octets.toString("latin1"));
   await say(() => open.chmod(0o640));
+  await say(async () => (await open.stat()).size);
   await say(() => open.sync());
   await say(() => open.datasync());
   await say(() => open.close());

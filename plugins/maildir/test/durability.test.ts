@@ -129,3 +129,18 @@ test("a root that is there is made durable too: who made it may have been killed
   expect(journal.filter((line) => line === "sync ")).toHaveLength(1);
   expect(journal.indexOf("sync ")).toBeLessThan(journal.findIndex((line) => line.startsWith("rename ")));
 });
+
+test("a mailbox that has become a link since its last mail is refused, and nothing is left behind the link", async () => {
+  const base = await emptyFolder();
+  const elsewhere = await emptyFolder();
+  const server = await serve(storing({ root: base }));
+  const client = await new Client(server).greet();
+  expect(await client.deliver(["jane@example.com"], "Subject: one\r\n\r\none")).toMatch(/^250 /);
+  const jane = mailboxPath(base, "jane@example.com");
+  await promises.rename(jane, `${jane}.old`);
+  for (const part of ["cur", "new", "tmp"]) await promises.mkdir(join(elsewhere, part));
+  await promises.symlink(elsewhere, jane);
+  expect(await client.deliver(["jane@example.com"], "Subject: two\r\n\r\ntwo")).toMatch(/^451 /);
+  client.leave();
+  for (const part of ["new", "tmp"]) expect(await promises.readdir(join(elsewhere, part))).toEqual([]);
+});

@@ -166,9 +166,9 @@ test("twenty megabytes to ten recipients take a bounded amount of memory", async
   const recipients = upTo(10).map((number) => `user${number}@example.com`);
   const line = `${"x".repeat(998)}\r\n`;
   const body = `Subject: big\r\n\r\n${line.repeat(20_000)}end`;
-  let most = 0;
   const before = held();
-  const watch = setInterval(() => (most = Math.max(most, held() - before)), 20);
+  const more: number[] = [];
+  const watch = setInterval(() => more.push(held() - before), 20);
   expect(await client.deliver(recipients, body)).toMatch(/^250 /);
   clearInterval(watch);
   client.leave();
@@ -177,6 +177,6 @@ test("twenty megabytes to ten recipients take a bounded amount of memory", async
     if (!text.endsWith(`\n\n${line.replace("\r", "").repeat(20_000)}end\n`))
       expect.fail(`${recipient} got another message`);
   }
-  expect(most).toBeGreaterThan(0);
-  expect(most).toBeLessThan(64 << 20);
+  expect(more).not.toEqual([]);
+  expect(Math.max(...more)).toBeLessThan(64 << 20);
 });
