@@ -1,41 +1,25 @@
 import type { LiveGeneration } from "../host/generation.ts";
-import type { Fault } from "../host/onlookers.ts";
 import type { LineFault } from "../host/trace.ts";
-import type { Spoken } from "../host/vocabulary.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { LineRead } from "../protocol/lines.ts";
 import type { Command, Context, Refused, State, Step, Upgrade } from "../protocol/machine.ts";
 import { asciiUpper, isBlankAt, withoutTrailingBlanks } from "../protocol/octets.ts";
 import { replies } from "../protocol/replies.ts";
-import { type Reply, tracedLines } from "../protocol/reply.ts";
+import type { Reply } from "../protocol/reply.ts";
 import type { TlsInfo } from "../protocol/session.ts";
 import { type Soon, soon } from "../protocol/soon.ts";
-import { BodyIntake } from "./body.ts";
+import { refuseVerb, foreignVerbs } from "./admission.ts";
+import { type BodyIntake, openBody } from "./body.ts";
 import { note } from "./connection.ts";
 import { LiveContext } from "./context.ts";
+import type { Floor } from "./floor.ts";
 import { badLine, connectionRefusal, isFault } from "./faults.ts";
 import { Judging } from "./judging.ts";
 import type { LiveRun } from "./live-run.ts";
-import { LineMask, type SeenLine } from "./masking.ts";
 import { receiveMessage } from "./reception.ts";
 import { type Reading, closed, commands, nothing } from "./reading.ts";
 import { Tally } from "./tally.ts";
-
-/** What a conversation asks of the engine that reads and writes for it. */
-export interface Floor {
-  send(reply: Reply): void;
-  /** Replies so far leave now. */
-  flush(): void;
-  /** Octets the client sent and nobody has read. */
-  readonly pending: number;
-  /** Somebody who had to wait is done: read on. */
-  resume(): void;
-  upgrade(upgrade: Upgrade): void;
-  hangUp(reason: string): void;
-}
-
-/** Verbs of other protocols, sent across by browsers and scanners: the dialogue ends at once. */
-const foreignVerbs = new Set(["GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH", "TRACE"]);
+import type { Telling } from "./telling.ts";
 
 /** The dialogue: what was said, what it means, what is answered. It sees lines and bodies, never octets cut on their way. */
 export class Conversation {
@@ -52,22 +36,21 @@ export class Conversation {
   static readonly #taken = (step: Step | Refused, its: Conversation): void => its.#take(step);
   readonly #generation: LiveGeneration;
   readonly #run: LiveRun;
+  readonly #telling: Telling;
   readonly #floor: Floor;
   readonly #spool: SpoolPlace;
   readonly #tally: Tally;
   readonly #judging: Judging;
   readonly #context: Context;
   #state: State = { phase: "new" };
-  /** Only where somebody watches. */
-  readonly #mask: LineMask | undefined;
 
-  constructor(generation: LiveGeneration, run: LiveRun, floor: Floor, spool: SpoolPlace) {
+  constructor(generation: LiveGeneration, run: LiveRun, telling: Telling, floor: Floor, spool: SpoolPlace) {
     this.#generation = generation;
     this.#run = run;
+    this.#telling = telling;
     this.#floor = floor;
     this.#spool = spool;
-    this.#tally = new Tally(generation.limits);
-    this.#mask = run.traced ? new LineMask(generation.vocabulary.mechanisms) : undefined;
+    this.#tally = new Tally(generation, run);
     this.#judging = new Judging(generation, run);
     this.#context = new LiveContext(generation, run);
   }
@@ -92,11 +75,7 @@ export class Conversation {
     this.securing = false;
     this.#run.session = this.#run.session.secured(tls);
     this.#state = { phase: "new" };
-    this.#mask?.forget();
-    if (tls !== undefined && this.#run.traced) {
-      const { at, session } = this.#run;
-      this.#run.trace({ type: "secured", at, session, protocol: tls.protocol, cipher: tls.cipher });
-    }
+    this.#telling.secured(tls);
     if (this.greeted) this.reading = commands;
     else this.open();
   }
@@ -111,46 +90,28 @@ export class Conversation {
     while (end < line.length && !isBlankAt(line, end)) end += 1;
     const word = line.slice(0, end);
     const spoken = this.#generation.vocabulary.spoken(word);
-    this.#hear(this.#mask?.command(read.text, spoken?.verb));
+    this.#telling.command(read.text, spoken?.verb);
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
     if (spoken === undefined) {
-      if (!foreignVerbs.has(asciiUpper(word))) return this.#fault(replies.unknownCommand, "unknownCommand");
-      this.#tell("syntax");
+      if (!foreignVerbs.has(asciiUpper(word)))
+        return this.#sayUnless(this.#tally.unknownCommand(), replies.unknownCommand);
+      this.#tally.tell("syntax");
       return this.close(replies.otherProtocol);
     }
-    const refusal = this.#refuseVerb(spoken, read.octets);
+    const { session } = this.#run;
+    const refusal = refuseVerb(spoken, read.octets, this.#state.phase, session, this.#generation.vocabulary);
     if (refusal !== undefined) return this.#fault(refusal);
     while (isBlankAt(line, end)) end += 1;
     this.#perform(spoken.command, line.slice(end));
   }
 
-  /** Tells those who watch of a line. */
-  #hear(seen: SeenLine | undefined): void {
-    if (seen === undefined) return;
-    const { line, secret, fault } = seen;
-    this.#run.trace({ type: "client", at: this.#run.at, session: this.#run.session, line, secret, fault });
-  }
-
   /** A line that is no command. */
   #broken(fault: LineFault): void {
-    this.#hear(this.#mask?.broken(fault));
+    this.#telling.broken(fault);
     const tooMany = this.#tally.command();
     if (tooMany !== undefined) return this.close(tooMany);
     this.#fault(badLine(fault));
-  }
-
-  /** What stands before any row: the length of its line, gates, legal phases. */
-  #refuseVerb({ verb, command, octets: most }: Spoken, octets: number): Reply | undefined {
-    const { vocabulary } = this.#generation;
-    if (octets > most) return verb === "AUTH" ? replies.authLineTooLong : replies.lineTooLong;
-    for (const gate of vocabulary.gates) {
-      const refusal = gate(verb, this.#run.session);
-      if (refusal !== undefined) return refusal;
-    }
-    if (command.phases.includes(this.#state.phase)) return undefined;
-    if (this.#state.phase === "new") return replies.greetFirst;
-    return verb === "MAIL" ? replies.nestedMail : replies.badSequence;
   }
 
   #perform(command: Command, argument: string): void {
@@ -164,7 +125,7 @@ export class Conversation {
     this.reading = commands;
     const fault = typeof read === "string" ? read : undefined;
     const line = typeof read === "string" ? undefined : read.text;
-    this.#hear(this.#mask?.answer(line, fault));
+    this.#telling.answer(line, fault);
     if (fault !== undefined) return this.#fault(fault === "tooLong" ? step.tooLong : badLine(fault));
     if (line !== undefined) this.#take(step.resume(line));
   }
@@ -212,7 +173,7 @@ export class Conversation {
 
   /** What a judge said: a 5yz is the client's fault, a 4yz is not. */
   #judged(reply: Reply, close: boolean): void {
-    if (reply.code >= 500) this.#tell("refused");
+    if (reply.code >= 500) this.#tally.tell("refused");
     if (close) this.close(reply);
     else this.#say(reply);
   }
@@ -231,13 +192,9 @@ export class Conversation {
     else this.#say(reply);
   }
 
-  #openBody({ reply, transaction, state }: Extract<Step, { go: "body" }>): void {
-    const { limits, bareLineEnds } = this.#generation;
-    const { budget, files } = this.#spool;
-    const bare = bareLineEnds(this.#run.session.client.address);
-    const place: SpoolPlace = { budget, files, memoryOctets: limits.messageMemoryOctets }; // each listener has its own
-    this.#say(reply);
-    this.reading = { what: "body", intake: new BodyIntake(transaction, state, bare, place, limits.messageOctets) };
+  #openBody(step: Extract<Step, { go: "body" }>): void {
+    this.#say(step.reply);
+    this.reading = { what: "body", intake: openBody(step, this.#run.session, this.#generation, this.#spool) };
   }
 
   #judgeCredentials(step: Extract<Step, { go: "credentials" }>): void {
@@ -294,32 +251,24 @@ export class Conversation {
     this.close(replies.internal);
   }
 
-  /** An error of the client's: counted, and the last word when there were too many. */
-  #fault(reply: Reply, fault: "syntax" | "unknownCommand" = "syntax"): void {
-    this.#tell(fault);
-    const unknown = fault === "unknownCommand" ? this.#tally.unknownCommand() : undefined;
-    const lastWord = unknown ?? this.#tally.error();
+  /** An error of the client's. */
+  #fault(reply: Reply): void {
+    this.#sayUnless(this.#tally.error(), reply);
+  }
+
+  #sayUnless(lastWord: Reply | undefined, reply: Reply): void {
     if (lastWord === undefined) this.#say(reply);
     else this.close(lastWord);
   }
 
-  /** A wrong password is no error of syntax or sequence: it is counted apart. */
   #guess(reply: Reply, close = false): void {
-    this.#tell("credentials");
     const lastWord = this.#tally.authFailure();
     if (lastWord !== undefined || close) this.close(lastWord ?? reply);
     else this.#say(reply);
   }
 
-  #tell(fault: Fault): void {
-    this.#generation.onlookers.faulted(this.#run.session, fault);
-  }
-
   #say(reply: Reply): void {
-    const { session, traced } = this.#run;
-    if (traced)
-      for (const line of tracedLines(reply))
-        this.#run.trace({ type: "server", at: this.#run.at, session, line, secret: false });
+    this.#telling.said(reply);
     this.#floor.send(reply);
   }
 

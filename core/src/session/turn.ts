@@ -1,3 +1,5 @@
+import type { Floor } from "./floor.ts";
+
 /** Commands one client is heard for in one turn of the event loop: a hundred recipients with all that goes with them are answered at once. */
 const mostCommands = 128;
 /** Octets it is heard for: one read. */
@@ -23,9 +25,20 @@ const unasked = 1 / 4;
 
 /** What one client was heard for in this turn. Without an end to it, whoever sends much in one piece keeps all others waiting. */
 export class Turn {
+  #resting = false;
   #number = -1;
   #commands = 0;
   #octets = 0;
+  readonly #floor: Pick<Floor, "resume">;
+
+  constructor(floor: Pick<Floor, "resume">) {
+    this.#floor = floor;
+  }
+
+  /** It had its turn: others are heard first. */
+  get resting(): boolean {
+    return this.#resting;
+  }
 
   command(octets: number): void {
     this.body(octets);
@@ -37,18 +50,26 @@ export class Turn {
     this.#octets += octets;
   }
 
-  get over(): boolean {
-    return this.#commands >= mostCommands || this.#octets >= mostOctets;
-  }
-
   #look(): void {
     const number = currentTurn();
-    if (number !== this.#number) this.begin();
+    if (number !== this.#number) this.#begin();
     this.#number = number;
   }
 
+  /** Lets others be heard if it was heard enough. */
+  yield(): void {
+    const over = this.#commands >= mostCommands || this.#octets >= mostOctets;
+    if (this.#resting || !over) return;
+    this.#resting = true;
+    setImmediate(() => {
+      this.#resting = false;
+      this.#begin();
+      this.#floor.resume();
+    });
+  }
+
   /** It is another one. */
-  begin(): void {
+  #begin(): void {
     this.#commands = this.#octets = 0;
   }
 }
