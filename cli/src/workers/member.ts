@@ -39,9 +39,10 @@ export class Member {
         resolve({ code: code ?? exitCodes.runTime, signal: signal ?? undefined, text: this.#text });
       if (worker === undefined) return dead(null, null);
       worker.on("exit", (code, signal) => {
-        // Its last words may still be on their way
-        if (worker.isConnected()) worker.once("disconnect", () => dead(code, signal));
-        else dead(code, signal);
+        if (!worker.isConnected()) return dead(code, signal);
+        // Its last words may still be on their way. A channel that a socket went through keeps nobody waiting for them
+        worker.process.channel?.ref();
+        worker.once("disconnect", () => dead(code, signal));
       });
       worker.on("error", (error) => {
         this.#text = `the process could not be started, or not be told: ${error.message}`;
