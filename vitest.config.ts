@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const report = process.env["VITEST_REPORT"];
@@ -15,8 +16,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/*.work/**"],
     globalSetup: "test/support/packed-folder.ts",
     testTimeout: 20_000,
-    // As many as there are cores: many tests wait for disks and clocks
-    maxWorkers: "100%",
+    // One more than there are cores: many tests wait for disks and clocks
+    maxWorkers: availableParallelism() + 1,
     execArgv: ["-C", "@mailhost/source"],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     coverage: {
