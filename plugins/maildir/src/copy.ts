@@ -1,10 +1,10 @@
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 import type { StoredMessage } from "@mailhost/core";
 import { BlockWriter } from "./block-writer.ts";
 import { type Files, type OpenFile, newFileFlags, removeFile } from "./files.ts";
 import type { Folders, Made } from "./folders.ts";
 import { LineEnds } from "./line-ends.ts";
-import { type Place, below } from "./mailbox.ts";
+import { type Place, below } from "./place.ts";
 import { finalName, uniqueName } from "./unique-name.ts";
 
 /** A folder may vanish between being made and being used, and again. */

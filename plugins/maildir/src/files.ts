@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { constants } from "node:fs";
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 
 /** What of an open file is used. */
 export interface OpenFile {

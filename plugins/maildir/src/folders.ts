@@ -1,9 +1,9 @@
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 import { dirname } from "node:path";
 import { type Files, removeFile, syncFolder } from "./files.ts";
 import { identityAt } from "./identity.ts";
 import { KnownFolders } from "./known-folders.ts";
-import { type Place, below, placePath } from "./mailbox.ts";
+import { type Place, below, placePath } from "./place.ts";
 import { OpenFolders } from "./open-folders.ts";
 
 /** Maildir++ folders one mailbox may grow by mail alone: beyond, `+tag` mail goes to the inbox. */

@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 import type { Files } from "./files.ts";
 
 /** What tells a folder from another of its path: inodes are used again. */

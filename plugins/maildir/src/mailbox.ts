@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type Address, parseAddress } from "@mailhost/core";
 import { folderName, longestName, lowerCase } from "./folder-name.ts";
+import { type Place, placePath } from "./place.ts";
 
 /** What becomes of `jane+tag`: a Maildir++ folder of jane's, jane's inbox, or a mailbox of its own. */
 export type Tags = "folder" | "inbox" | "off";
@@ -20,14 +21,6 @@ export const defaultNaming: Naming = {
   separator: "+",
   caseSensitive: false,
 };
-
-/** Where mail for an address goes. */
-export interface Place {
-  /** Names of the folders from the root to the mailbox. */
-  readonly steps: readonly string[];
-  /** Name of the Maildir++ folder inside the mailbox, with its leading dot. */
-  readonly subfolder: string | undefined;
-}
 
 type Mailbox = Pick<Address, "localPart" | "domain">;
 
@@ -64,15 +57,6 @@ export function mailboxPath(root: string, address: Mailbox | string, naming: Par
   const mailbox = typeof address === "string" ? parseAddress(address) : address;
   if (mailbox === undefined) throw new TypeError(`${JSON.stringify(address)} is not an address`);
   return placePath(resolve(root), locate({ ...defaultNaming, ...naming }, mailbox));
-}
-
-/** A path below a folder, of names that `locate` and this plugin give: there is nothing to resolve in it. */
-export const below = (folder: string, name: string): string => `${folder}/${name}`;
-
-export function placePath(root: string, { steps, subfolder }: Place): string {
-  let path = root;
-  for (const step of steps) path = below(path, step);
-  return subfolder === undefined ? path : below(path, subfolder);
 }
 
 /** Why a pattern is not usable, or undefined. */

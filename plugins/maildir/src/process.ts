@@ -1,4 +1,4 @@
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 import { readFile } from "node:fs/promises";
 
 /** PF_EXITING of Linux, and SIGKILL among the signals that wait. */

@@ -1,4 +1,4 @@
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 import { join } from "node:path";
 import type { Files } from "./files.ts";
 import { sizeInName } from "./unique-name.ts";

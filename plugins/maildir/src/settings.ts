@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigurationError, type Problem, errorCode } from "@mailhost/core";
+import { ConfigurationError, type Problem } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 import type { CopyOptions } from "./copy.ts";
 import type { Files } from "./files.ts";
 import type { FoldersOptions } from "./folders.ts";

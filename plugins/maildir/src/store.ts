@@ -1,4 +1,5 @@
-import { type Clock, type Log, errorCode } from "@mailhost/core";
+import { type Clock, type Log } from "@mailhost/core";
+import { errorCode } from "./error-code.ts";
 import { Blocks } from "./blocks.ts";
 import type { Files } from "./files.ts";
 import { Folders, type FoldersOptions } from "./folders.ts";
@@ -6,7 +7,7 @@ import type { Hands } from "./journal/hands.ts";
 import { Journal } from "./journal/journal.ts";
 import type { Outlet } from "./journal/put.ts";
 import { Limiter } from "./limiter.ts";
-import { type Place, placePath } from "./mailbox.ts";
+import { type Place, placePath } from "./place.ts";
 import { Quotas } from "./quota.ts";
 import type { Settings } from "./settings.ts";
 

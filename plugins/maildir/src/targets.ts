@@ -1,6 +1,7 @@
 import { type Address, type Delivery, formatAddress, parseAddress } from "@mailhost/core";
 import { lowerCase } from "./folder-name.ts";
-import { type Place, locate, placePath } from "./mailbox.ts";
+import { locate } from "./mailbox.ts";
+import { type Place, placePath } from "./place.ts";
 import type { Settings } from "./settings.ts";
 
 /** One copy to be made. */

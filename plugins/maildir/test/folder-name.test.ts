@@ -2,7 +2,8 @@ import { relative, resolve, sep } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { folderName, longestName, lowerCase } from "../src/folder-name.ts";
-import { defaultNaming, locate, mailboxPath, patternProblem, placePath } from "../src/mailbox.ts";
+import { defaultNaming, locate, mailboxPath, patternProblem } from "../src/mailbox.ts";
+import { placePath } from "../src/place.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "binary" }),

@@ -2,7 +2,7 @@ import type { Delivery, Refusal } from "@mailhost/core";
 import { missing } from "../delivery.ts";
 import { type Made, MissingMailbox } from "../folders.ts";
 import { LineEnds } from "../line-ends.ts";
-import { type Place, placePath } from "../mailbox.ts";
+import { type Place, placePath } from "../place.ts";
 import { Reservation } from "../reservation.ts";
 import type { Store } from "../store.ts";
 import { targetsOf, topOf } from "../targets.ts";

@@ -1,4 +1,4 @@
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "../error-code.ts";
 import { randomBytes } from "node:crypto";
 import { readlink } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";

@@ -1,9 +1,9 @@
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "../error-code.ts";
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { type Files, newFileFlags, removeFile, syncFolder } from "../files.ts";
 import type { Folders } from "../folders.ts";
-import { below, placePath } from "../mailbox.ts";
+import { below, placePath } from "../place.ts";
 import { uniqueName } from "../unique-name.ts";
 import type { Content, Target } from "./record.ts";
 import { readAll, writePieces } from "./segment.ts";

@@ -1,4 +1,5 @@
-import { ConfigurationError, type Log, errorCode } from "@mailhost/core";
+import { ConfigurationError, type Log } from "@mailhost/core";
+import { errorCode } from "../error-code.ts";
 import { join } from "node:path";
 import { type Files, removeFile } from "../files.ts";
 import { journalsFolder, ours, removeFolder } from "./home.ts";

@@ -1,7 +1,7 @@
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "../error-code.ts";
 import { Limiter } from "../limiter.ts";
 import { type Files, syncFolder } from "../files.ts";
-import { below } from "../mailbox.ts";
+import { below } from "../place.ts";
 import { type Outlet, folderOf, syncFile } from "./put.ts";
 import type { Target } from "./record.ts";
 

@@ -1,5 +1,5 @@
 // A thread that does the work of `hands.ts` with calls that block: it is woken once for many files, and nobody else for any.
-import { errorCode } from "@mailhost/core";
+import { errorCode } from "../error-code.ts";
 import { parentPort, workerData } from "node:worker_threads";
 import { blockingFiles } from "../blocking-files.ts";
 import { Folders, type FoldersOptions } from "../folders.ts";

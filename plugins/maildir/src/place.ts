@@ -1,0 +1,16 @@
+/** Where mail for an address goes. */
+export interface Place {
+  /** Names of the folders from the root to the mailbox. */
+  readonly steps: readonly string[];
+  /** Name of the Maildir++ folder inside the mailbox, with its leading dot. */
+  readonly subfolder: string | undefined;
+}
+
+/** A path below a folder, of names that `locate` and this plugin give: there is nothing to resolve in it. */
+export const below = (folder: string, name: string): string => `${folder}/${name}`;
+
+export function placePath(root: string, { steps, subfolder }: Place): string {
+  let path = root;
+  for (const step of steps) path = below(path, step);
+  return subfolder === undefined ? path : below(path, subfolder);
+}
