@@ -1,5 +1,5 @@
 import type { MemoryBudget } from "./budget.ts";
-import { giveRoom, takePiece } from "./pieces.ts";
+import { giveRoom, pieceOctets, takeRoom } from "./pieces.ts";
 import type { Soon } from "../protocol/soon.ts";
 import type { SpoolFile } from "./spool-file.ts";
 import type { SpoolFiles } from "./spool-files.ts";
@@ -211,7 +211,7 @@ class Gathered {
   #grow(wanted: number): void {
     this.#seal();
     const least = this.#rooms === 0 ? firstOctets : gatherOctets;
-    this.#buffer = this.#rooms < fewRooms ? new Uint8Array(Math.max(wanted, least)) : takePiece();
+    this.#buffer = takeRoom(this.#rooms < fewRooms ? Math.max(wanted, least) : pieceOctets);
     this.#rooms += 1;
     this.#from = this.#to = 0;
   }

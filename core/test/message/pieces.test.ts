@@ -1,26 +1,46 @@
 import { expect, test } from "vitest";
 import { Spool } from "../../src/message/spool.ts";
 import { collect, place } from "../support/spool.ts";
-import { giveRoom, pieceOctets, takePiece } from "../../src/message/pieces.ts";
+import { giveRoom, pieceOctets, takeRoom } from "../../src/message/pieces.ts";
 
 test("a piece that was given is taken again, as it was left", () => {
-  const piece = takePiece();
+  const piece = takeRoom(pieceOctets);
   piece.fill(0x61);
   giveRoom(piece.buffer);
-  const again = takePiece();
+  const again = takeRoom(pieceOctets);
   expect(again.buffer).toBe(piece.buffer);
   expect(again).toHaveLength(pieceOctets);
   expect(again[0]).toBe(0x61);
 });
 
 test("no more than two mebibytes are kept, and what is too much is freed at once", () => {
-  const pieces = Array.from({ length: 40 }, takePiece);
+  const pieces = Array.from({ length: 40 }, () => takeRoom(pieceOctets));
   for (const { buffer } of pieces) giveRoom(buffer);
   expect(pieces.filter(({ buffer }) => buffer.byteLength > 0)).toHaveLength(32);
 });
 
+test("room is as large as what comes, at most twice as large, and never larger than a piece", () => {
+  for (const [octets, size] of [
+    [1, 1024],
+    [1024, 1024],
+    [1025, 2048],
+    [4200, 8192],
+    [40_000, pieceOctets],
+    [pieceOctets, pieceOctets],
+    [1_000_000, pieceOctets],
+  ] as const)
+    expect(takeRoom(octets)).toHaveLength(size);
+});
+
+test("small rooms are taken again too, as many of each size", () => {
+  const rooms = Array.from({ length: 40 }, () => takeRoom(5000));
+  for (const { buffer } of rooms) giveRoom(buffer);
+  const again = new Set(Array.from({ length: 40 }, () => takeRoom(5000).buffer));
+  expect(rooms.filter(({ buffer }) => again.has(buffer))).toHaveLength(32);
+});
+
 test("room of another size is freed, and that twice is no harm", () => {
-  const room = new Uint8Array(pieceOctets / 2);
+  const room = new Uint8Array(20_000);
   giveRoom(room.buffer);
   giveRoom(room.buffer);
   expect(room).toHaveLength(0);
