@@ -14,7 +14,7 @@ import {
   reject,
   row,
 } from "@mailhost/core";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import {
   type CheckName,
   ContractError,
@@ -24,6 +24,9 @@ import {
   contract,
   sink,
 } from "../src/index.ts";
+
+// Checks of memory hold hundreds of sessions: fifteen seconds where nothing else runs
+vi.setConfig({ testTimeout: 60_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "mailhost-contract-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
