@@ -40,7 +40,8 @@ export class Patience {
     return new Promise<T>((resolve, reject) => {
       this.#late = () => reject(new Error(`no answer within ${this.#milliseconds} ms`));
       this.#watch();
-      answer.then(resolve, reject);
+      // What a thenable gives may be one again, and never come: whoever waits for it here could not give it up any more
+      Promise.resolve(answer).then(resolve, reject);
     }).finally(() => {
       this.#late = undefined;
       this.#watch();

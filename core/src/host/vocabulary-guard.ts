@@ -1,7 +1,8 @@
 import type { Command, Exchange, Mechanism, Refused, Step } from "../protocol/machine.ts";
 import type { ParameterSyntax } from "../protocol/parameters.ts";
 import { replies } from "../protocol/replies.ts";
-import { attempt } from "../protocol/soon.ts";
+import type { Identity } from "../protocol/session.ts";
+import { type Soon, attempt } from "../protocol/soon.ts";
 import type { Extension, Preamble } from "./extension.ts";
 import { describe, isThenable } from "./guard.ts";
 import type { Health } from "./health.ts";
@@ -67,25 +68,36 @@ export class VocabularyGuard {
   }
 
   verb(name: string, command: Command): Command {
-    const failed = (error: unknown): Refused => {
-      this.#complain(`verb ${name}`, error);
-      return { go: "refused", reply: replies.internal, close: false, syntax: false };
-    };
-    const sound = (step: Step | Refused): Step | Refused => {
-      if (!isStep(step)) throw new TypeError(`it came to ${describe(step)}`);
-      return step;
-    };
+    const what = `verb ${name}`;
     return {
       ...command,
       run: (judges, state, argument, context) => {
         this.#health.called(this.#terms);
+        const failed: Step = { go: "on", reply: replies.internal, state };
+        const sound = (step: Step | Refused): Step | Refused => {
+          if (!isStep(step)) throw new TypeError(`it came to ${describe(step)}`);
+          return step.go === "refused" ? step : this.#resumed(what, step, failed);
+        };
         const patience = new Patience(this.#terms);
-        return attempt(() => {
+        const run = (): Soon<Step | Refused> => {
           const step = command.run(patience.asked(judges), state, argument, context);
           return isThenable(step) ? patience.wait(step).then(sound) : sound(step);
-        }, failed);
+        };
+        return attempt(run, (error) => {
+          this.#complain(what, error);
+          return failed;
+        });
       },
     };
+  }
+
+  /** What a verb makes of the line or the identity it asked for is guarded as the verb is. */
+  #resumed(what: string, step: Step, failed: Step): Step {
+    const follow = (take: () => Step): Step => this.#resumed(what, this.#try(what, take, failed, isStep), failed);
+    if (step.go === "line") return { ...step, resume: (line: string) => follow(() => step.resume(line)) };
+    if (step.go === "credentials")
+      return { ...step, resume: (identity: Identity) => follow(() => step.resume(identity)) };
+    return step;
   }
 
   mechanism(mechanism: Mechanism): Mechanism {
@@ -117,10 +129,24 @@ export class VocabularyGuard {
 
 const isBoolean = (value: unknown): boolean => typeof value === "boolean";
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+/** What the engine takes hold of in each step. */
+const parts: { readonly [Go in (Step | Refused)["go"]]: readonly (keyof Extract<Step | Refused, { go: Go }>)[] } = {
+  on: ["reply", "state"],
+  refused: ["reply"],
+  close: ["reply"],
+  upgrade: ["reply", "upgrade"],
+  line: ["reply", "tooLong", "resume"],
+  body: ["reply", "transaction", "state"],
+  credentials: ["credentials", "resume"],
+  assume: ["client"],
+};
+const partsOf: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(parts));
 
-const isStep = (step: unknown): boolean =>
-  isObject(step) && "go" in step && (!("reply" in step) || isObject(step.reply));
+const isStep = (step: Step | Refused): boolean =>
+  isHeld(step) && partsOf.get(step.go)?.every((part) => isHeld(Reflect.get(step, part))) === true;
+
+const isHeld = (value: unknown): value is object =>
+  (typeof value === "object" || typeof value === "function") && value !== null;
 
 const isExchange = (step: Exchange): boolean =>
   "refuse" in step || "credentials" in step || ("next" in step && step.challenge instanceof Uint8Array);

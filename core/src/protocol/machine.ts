@@ -144,7 +144,7 @@ export function command<A, J, P extends Phase>(row: Row<A, J, P>): Command {
     phases: row.phases,
     run(judges, state, argument, context) {
       const parsed = row.syntax(argument, context);
-      if ("problem" in parsed) return refused(parsed, true);
+      if (!("value" in parsed)) return refused(parsed, true);
       const here = state as In<P>;
       const judged = row.judge(judges, here, parsed.value);
       return judged instanceof Promise

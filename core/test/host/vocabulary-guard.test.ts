@@ -1,6 +1,6 @@
 import { type Command, type Extension, type Log, type Refused, definePlugin, nobody, row } from "@mailhost/core";
 import { TestClock, sink, transcript } from "@mailhost/testkit";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { open, plugin, recorder } from "../support/dialogue.ts";
 
 const fail = (): never => {
@@ -252,12 +252,20 @@ test("a verb may answer later, and one that rejects is answered 451", async () =
   expect(messages).toContain("plugin broken failed in verb XREJECTS: broken on purpose");
 });
 
+const more = { code: 334, text: "More" };
+const promising = row(["new"], () => rubbish(Promise.resolve({ value: "" })), nobody, fail);
+
 test.each<[string, Command["run"]]>([
   ["nothing", () => rubbish(undefined)],
   ["a number", () => rubbish(7)],
   ["no step", () => rubbish({ reply: { code: 250, text: "Ok" } })],
   ["a refusal without a reply", () => rubbish({ go: "refused", reply: undefined })],
+  ["a step nobody knows", () => rubbish({ go: "away", reply: { code: 250, text: "Ok" } })],
+  ["a step without its state", () => rubbish({ go: "on", reply: { code: 250, text: "Ok" } })],
+  ["a body of no transaction", () => rubbish({ go: "body", reply: { code: 354, text: "Go" } })],
+  ["a step that is not gone on from", () => rubbish({ go: "line", reply: more, tooLong: more, octets: 80 })],
   ["nothing, later", () => rubbish(Promise.resolve())],
+  ["what its syntax promises", (...asked) => promising.run(...asked)],
 ])("a verb that comes to %s is answered 451, and the session goes on", async (_, run) => {
   const { messages, options } = broken({ verbs: { XRUBBISH: { last: true, octets: 512, phases: ["new"], run } } });
   await transcript(
@@ -271,6 +279,50 @@ test.each<[string, Command["run"]]>([
   `,
   );
   expect(messages[0]).toContain("plugin broken failed in verb XRUBBISH: it came to ");
+});
+
+describe.each<[string, (resume: () => never) => unknown, string]>([
+  ["a line", (resume) => ({ go: "line", reply: more, octets: 80, tooLong: more, resume }), "334 More"],
+  ["an identity", (resume) => ({ go: "credentials", credentials: { mechanism: "X", username: "joe" }, resume }), ""],
+])("a verb that asked for %s", (_, step, asked) => {
+  const again = () => rubbish({ go: "line", reply: more, octets: 80, tooLong: more, resume: fail });
+  test.each<[string, () => never, string]>([
+    ["throws", fail, "broken on purpose"],
+    ["asks again, then throws", again, "broken on purpose"],
+    ["promises a step", () => rubbish(Promise.resolve({ go: "close", reply: more })), "it returned a promise"],
+    ["rejects", late, "it returned a promise"],
+    ["comes to nothing", () => rubbish(undefined), "it returned undefined"],
+    ["comes to no step", () => rubbish({ go: "away" }), 'it returned {"go":"away"}'],
+  ])("and %s is answered 451 where it stood, and the session goes on", async (_how, resume, what) => {
+    const run: Command["run"] = () => rubbish(step(resume));
+    const { messages, options } = broken({ verbs: { XASK: { last: true, octets: 512, phases: ["ready"], run } } });
+    const known = plugin("known", ({ hooks }) => hooks.auth.tap("known", (sent) => sent.identify({ name: "joe" })));
+    const lines = [asked, resume === again ? "334 More" : ""].filter((line) => line !== "");
+    await transcript(
+      { ...options, plugins: [...options.plugins, known] },
+      `${greeted}
+      C: XASK
+      ${lines.map((line) => `S: ${line}\n      C: what was asked for`).join("\n      ")}
+      S: 451 4.3.0 *
+      C: MAIL FROM:<>
+      S: 250 2.1.0 *
+    `,
+    );
+    expect(messages).toContain(`plugin broken failed in verb XASK: ${what}`);
+  });
+});
+
+test("a verb is given up though the thenable it returned gives another that never settles", async () => {
+  const clock = new TestClock();
+  const run: Command["run"] = () =>
+    rubbish({ then: (resolve: (step: unknown) => void) => resolve({ then: () => {} }) });
+  const { options } = broken({ verbs: { XNEVER: { last: true, octets: 512, phases: ["new"], run } } });
+  const { say, hear } = await open({ ...options, clock, timeouts: { tap: 1000 } });
+  await hear(1);
+  say("XNEVER");
+  await hear();
+  clock.advance(1000);
+  expect(await hear(1)).toEqual(["451 4.3.0 Temporary local problem"]);
 });
 
 test.each([
