@@ -15,7 +15,7 @@ export default defineConfig({
     ],
     exclude: ["**/node_modules/**", "test/*.work/**"],
     globalSetup: "test/support/packed-folder.ts",
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     // One more than there are cores: many tests wait for disks and clocks
     maxWorkers: availableParallelism() + 1,
     execArgv: ["-C", "@mailhost/source"],

@@ -26,7 +26,7 @@ import {
 } from "../src/index.ts";
 
 // Checks of memory hold hundreds of sessions: fifteen seconds where nothing else runs
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "mailhost-contract-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -27,6 +27,8 @@ export interface Check {
   readonly name: CheckName;
   /** How to mend what core told meanwhile, where the finding itself does not say. */
   readonly mend: string;
+  /** So many times as long as others may it take: it holds more dialogues than all of them. */
+  readonly longer?: number;
   /** Gives what it found. What it throws is a finding too. */
   readonly run: (contract: Contract) => Promise<readonly Finding[]>;
 }

@@ -73,7 +73,8 @@ const leftOut = ({ name }: Check, reason: string): ContractCheck => ({
 async function carryOut(check: Check, about: Contract, fatal: () => Finding[]): Promise<ContractCheck> {
   const findings: Finding[] = [];
   try {
-    findings.push(...(await inTime(check.run(about), about.options.within ?? 20_000)));
+    const { longer = 1 } = check;
+    findings.push(...(await inTime(check.run(about), longer * (about.options.within ?? 20_000))));
   } catch (error) {
     findings.push(...thrown(error, check));
   }

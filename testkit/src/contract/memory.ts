@@ -88,6 +88,7 @@ const forget = "Keep nothing by session or message for good: defineFact and Weak
 export const memory: Check = {
   name: "memory",
   mend: forget,
+  longer: 3,
   async run(contract) {
     const ground = await contract.ground();
     await converse(ground);

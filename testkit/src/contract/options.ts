@@ -34,6 +34,6 @@ export interface ContractOptions<Options> {
   readonly only?: readonly CheckName[];
   /** Checks to leave out, each with the reason. */
   readonly skip?: Partial<Readonly<Record<CheckName, string>>>;
-  /** Milliseconds a check may take; 20000 unless told otherwise. */
+  /** Milliseconds a check may take, `memory` three times as many; 20000 unless told otherwise. */
   readonly within?: number;
 }
