@@ -8,7 +8,7 @@ export type Failures = ReadonlyMap<number, unknown>;
 
 /** Whoever does the work on the files of mail that was acknowledged. */
 export interface Hands {
-  /** Puts out what the records of messages hold. */
+  /** Puts out what the records of messages hold. Nobody reads them any more when it settles. */
   put(records: readonly Buffer[]): Promise<Failures>;
   /** Makes copies durable. Rejects with the file system's error about a folder. */
   settle(targets: readonly Target[]): Promise<Failures>;
@@ -32,7 +32,9 @@ export class OwnHands implements Hands {
     const one = async (record: Buffer, place: number): Promise<void> => {
       const content = contentOf(record);
       const write = (target: Target): Promise<void> => this.#writers.run(() => put(this.#outlet, content, target));
-      await Promise.all(content.targets.map(write)).catch((error: unknown) => failures.set(place, error));
+      // All of them: once this is answered, nobody reads the record's memory any more
+      for (const done of await Promise.allSettled(content.targets.map(write)))
+        if (done.status === "rejected") failures.set(place, done.reason);
     };
     await Promise.all(records.map(one));
     return failures;
