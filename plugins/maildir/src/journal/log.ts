@@ -228,6 +228,8 @@ export class Log {
   /** Removes what counts no more, and leaves what does for the next start. */
   async close(): Promise<void> {
     await this.#growing.catch(() => {});
+    await this.idle();
+    this.#current = undefined; // a delivery that was waited for in vain may come yet: never into a file that is closed
     for (const segment of this.#free.splice(0)) await segment.remove(this.#files);
     for (const segment of this.used.splice(0)) await segment.leave();
   }
