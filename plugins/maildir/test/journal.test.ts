@@ -417,6 +417,18 @@ test("a mailbox that is removed meanwhile is made anew for what was acknowledged
   await expect.poll(() => subjectsOf(root), soon).toEqual(["one"]);
 });
 
+test("a mailbox of which a part is removed meanwhile is whole again for what was acknowledged", async () => {
+  const root = await emptyFolder();
+  const { files, goOn } = holding();
+  const server = await serve(storing({ root, journal: true }, maildirOn(files)));
+  const client = await new Client(server).greet();
+  expect(await client.deliver([jane], letter("one"))).toMatch(/^250 /);
+  rmSync(join(mailboxPath(root, jane), "new"), { recursive: true });
+  goOn();
+  client.leave();
+  await expect.poll(() => subjectsOf(root), soon).toEqual(["one"]);
+});
+
 test("a reload leaves nothing of the old journal, whatever it changes", async () => {
   const root = await emptyFolder();
   const server = await serve(storing({ root, journal: true }));

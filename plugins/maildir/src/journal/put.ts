@@ -28,23 +28,29 @@ export interface Manner {
 
 /** Puts out one copy, in `tmp` first. */
 export async function put(outlet: Outlet, content: Content, target: Target, manner: Manner = {}): Promise<void> {
-  const { files, folders } = outlet;
   const unique = uniqueName(outlet.now());
-  let folder = folderOf(outlet, target);
-  let tmp = below(below(folder, "tmp"), unique);
-  let fsync = manner.fsync === true;
   try {
-    try {
-      await write(files, tmp, content, target, fsync);
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
-      // Somebody removed the mailbox since the message was staged. It may end up in the inbox, where nobody looks for it
-      folder = await folders.look(target, []);
-      tmp = below(below(folder, "tmp"), unique);
-      fsync = true;
-      await write(files, tmp, content, target, fsync);
-    }
-    const path = manner.over ?? below(below(folder, "new"), target.name);
+    await putInto(outlet.files, folderOf(outlet, target), unique, content, target, manner);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    // Somebody removed the mailbox since the message was staged, or a part. It may end up in the inbox, where nobody looks for it
+    const folder = await outlet.folders.look(target, []);
+    await putInto(outlet.files, folder, unique, content, target, { ...manner, fsync: true });
+  }
+}
+
+async function putInto(
+  files: Files,
+  folder: string,
+  unique: string,
+  content: Content,
+  target: Target,
+  { fsync = false, over }: Manner,
+): Promise<void> {
+  const tmp = below(below(folder, "tmp"), unique);
+  try {
+    await write(files, tmp, content, target, fsync);
+    const path = over ?? below(below(folder, "new"), target.name);
     await files.rename(tmp, path);
     if (fsync) await syncFolder(files, dirname(path));
   } catch (error) {
