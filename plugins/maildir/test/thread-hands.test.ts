@@ -116,3 +116,13 @@ test("the thread loads nothing of core: it starts in half the time, and takes ha
   expect(loaded).toContain(new URL("../src/folders.ts", import.meta.url).href);
   expect([...loaded].filter((name) => name.startsWith("@"))).toEqual([]);
 });
+
+test("a thread the system does not give is done without", async () => {
+  const root = await emptyFolder();
+  const [asked, complaints]: [string[], unknown[]] = [[], []];
+  const thread = hands(root, spare(asked), complaints, new URL("http://localhost/no.js")); // its making throws
+  expect(await thread.put([record(target("jane"))])).toEqual(new Map());
+  expect(await thread.settle([target("jane")])).toEqual(new Map());
+  expect(asked).toEqual(["put 1", "settle 1"]);
+  expect(complaints).toHaveLength(1);
+});

@@ -63,12 +63,22 @@ export class ThreadHands implements Hands {
   }
 
   #post(job: Job): Promise<Failures> {
-    const thread = (this.#thread ??= this.#start());
+    const thread = (this.#thread ??= this.#startOrEnd());
     thread.ref(); // nothing else may keep the process until it has answered
     return new Promise((resolve, reject) => {
       this.#asked.push({ resolve, reject });
       thread.postMessage(job, []);
     });
+  }
+
+  /** Throws Ended where the system gives no thread. */
+  #startOrEnd(): Worker {
+    try {
+      return this.#start();
+    } catch (error) {
+      this.#over(error);
+      throw new Ended();
+    }
   }
 
   #start(): Worker {
