@@ -1,6 +1,7 @@
 import type { Command, Exchange, Mechanism, Refused, Step } from "../protocol/machine.ts";
 import type { ParameterSyntax } from "../protocol/parameters.ts";
 import { replies } from "../protocol/replies.ts";
+import { type Reply, replyProblem } from "../protocol/reply.ts";
 import type { Identity } from "../protocol/session.ts";
 import { type Soon, attempt } from "../protocol/soon.ts";
 import type { Extension, Preamble } from "./extension.ts";
@@ -53,7 +54,7 @@ export class VocabularyGuard {
   }
 
   gate(gate: NonNullable<Extension["gate"]>): NonNullable<Extension["gate"]> {
-    return (verb, session) => this.#try("its gate", () => gate(verb, session) ?? undefined, replies.internal);
+    return (verb, session) => this.#try("its gate", () => gate(verb, session) ?? undefined, replies.internal, isAnswer);
   }
 
   keyword<S>(name: string, parameters: (session: S) => string | undefined): (session: S) => string | undefined {
@@ -63,7 +64,8 @@ export class VocabularyGuard {
   parameter(name: string, syntax: ParameterSyntax): ParameterSyntax {
     return {
       ...syntax,
-      problem: (value) => this.#try(`parameter ${name}`, () => syntax.problem(value) ?? undefined, replies.internal),
+      problem: (value) =>
+        this.#try(`parameter ${name}`, () => syntax.problem(value) ?? undefined, replies.internal, isAnswer),
     };
   }
 
@@ -143,13 +145,24 @@ const parts: { readonly [Go in (Step | Refused)["go"]]: readonly (keyof Extract<
 const partsOf: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(parts));
 
 const isStep = (step: Step | Refused): boolean =>
-  isHeld(step) && partsOf.get(step.go)?.every((part) => isHeld(Reflect.get(step, part))) === true;
+  isHeld(step) &&
+  partsOf.get(step.go)?.every((part) => isHeld(Reflect.get(step, part))) === true &&
+  (!("reply" in step) || isReply(step.reply)) &&
+  (step.go !== "line" || isReply(step.tooLong));
+
+/** One that may be sent. */
+const isReply = (reply: Reply): boolean => isHeld(reply) && replyProblem(reply) === undefined;
+
+/** Nothing, or the reply that says no. */
+const isAnswer = (reply: Reply | undefined): boolean => reply === undefined || isReply(reply);
 
 const isHeld = (value: unknown): value is object =>
   (typeof value === "object" || typeof value === "function") && value !== null;
 
 const isExchange = (step: Exchange): boolean =>
-  "refuse" in step || "credentials" in step || ("next" in step && step.challenge instanceof Uint8Array);
+  ("refuse" in step && isReply(step.refuse)) ||
+  "credentials" in step ||
+  ("next" in step && step.challenge instanceof Uint8Array);
 
 const isPreamble = (read: ReturnType<Extract<Preamble, { kind: "read" }>["read"]>): boolean =>
   read === undefined || read === null || (Number.isInteger(read.used) && read.used >= 0);

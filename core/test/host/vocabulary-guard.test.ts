@@ -139,6 +139,7 @@ test("a promise where nobody waits is a failure, and fails closed", async () => 
       { name: "XNOBODY", offered: () => rubbish(undefined), start: late },
       { name: "XRUBBISH", start: () => rubbish({}) },
       { name: "XNULL", start: () => rubbish(null) },
+      { name: "XREPLY", start: () => ({ refuse: { code: 7, text: "No" } }) },
     ],
   });
   await transcript(
@@ -152,7 +153,7 @@ test("a promise where nobody waits is a failure, and fails closed", async () => 
     S: 250-8BITMIME
     S: 250-SMTPUTF8
     S: 250-ENHANCEDSTATUSCODES
-    S: 250 AUTH XLATE XRUBBISH XNULL
+    S: 250 AUTH XLATE XRUBBISH XNULL XREPLY
     C: HELP
     S: 451 4.3.0 *
     C: AUTH XLATE
@@ -160,6 +161,8 @@ test("a promise where nobody waits is a failure, and fails closed", async () => 
     C: AUTH XRUBBISH
     S: 451 4.3.0 *
     C: AUTH XNULL
+    S: 451 4.3.0 *
+    C: AUTH XREPLY
     S: 451 4.3.0 *
     C: AUTH XTRUTHY
     S: 538 *
@@ -171,6 +174,37 @@ test("a promise where nobody waits is a failure, and fails closed", async () => 
   );
   expect(messages).toContain("plugin broken failed in its gate: it returned a promise");
   expect(messages).toContain("plugin broken failed in mechanism XRUBBISH: it returned {}");
+});
+
+test("a reply that may not be sent is a failure of the gate or the parameter that gave it", async () => {
+  const unsound = { code: 250, text: "Grüße" };
+  const { messages, options } = broken({
+    gate: (verb) => (verb === "HELP" ? unsound : undefined),
+    mailParameters: { XBAD: { octets: 10, problem: () => unsound } },
+  });
+  await transcript(
+    options,
+    `
+    S: 220 *
+    C: HELP
+    S: 451 4.3.0 *
+    C: EHLO client.test
+    S: 250-mx.example.com *
+    S: 250-PIPELINING
+    S: 250-SIZE *
+    S: 250-8BITMIME
+    S: 250-SMTPUTF8
+    S: 250 ENHANCEDSTATUSCODES
+    C: MAIL FROM:<> XBAD=1
+    S: 451 4.3.0 *
+    C: NOOP
+    S: 250 2.0.0 *
+  `,
+  );
+  expect(messages.slice(0, 2)).toEqual([
+    'plugin broken failed in its gate: it returned {"code":250,"text":"Grüße"}',
+    'plugin broken failed in parameter XBAD: it returned {"code":250,"text":"Grüße"}',
+  ]);
 });
 
 test("null is nothing", async () => {
@@ -260,6 +294,10 @@ test.each<[string, Command["run"]]>([
   ["a number", () => rubbish(7)],
   ["no step", () => rubbish({ reply: { code: 250, text: "Ok" } })],
   ["a refusal without a reply", () => rubbish({ go: "refused", reply: undefined })],
+  [
+    "a reply that may not be sent",
+    (_judges, state) => ({ go: "on", reply: { code: 250, text: "\r\n221 Bye" }, state }),
+  ],
   ["a step nobody knows", () => rubbish({ go: "away", reply: { code: 250, text: "Ok" } })],
   ["a step without its state", () => rubbish({ go: "on", reply: { code: 250, text: "Ok" } })],
   ["a body of no transaction", () => rubbish({ go: "body", reply: { code: 354, text: "Go" } })],
