@@ -19,7 +19,7 @@ export interface StoredMessage {
   readonly octets: number;
   /** The header fields from the top, folding kept: trace, plugins' fields, the sender's. */
   readonly fields: readonly Field[];
-  /** The whole message in pieces, which are yours. Stop reading whenever you like. */
+  /** The whole message in pieces, which are yours. Stop reading whenever you like: `break`, or `return()` where you step by hand. */
   open(options?: OpenOptions): AsyncIterable<Uint8Array>;
   /** The whole message at once: mind its size. */
   bytes(): Promise<Uint8Array>;

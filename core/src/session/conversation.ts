@@ -248,7 +248,7 @@ export class Conversation {
   /** A step of a plugin's row may fail when it is taken. */
   #failed(error: unknown): void {
     this.#run.log.error({ err: error, session: this.#run.session.id }, "a step of the dialogue failed");
-    this.close(replies.internal);
+    if (this.reading.what !== "closed") this.close(replies.internal); // else its last word was said
   }
 
   /** An error of the client's. */
