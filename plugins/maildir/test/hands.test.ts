@@ -1,5 +1,5 @@
 import * as promises from "node:fs/promises";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Files } from "../src/files.ts";
@@ -8,7 +8,12 @@ import { OwnHands } from "../src/journal/hands.ts";
 import { type Target, bodyStart, finishMessage } from "../src/journal/record.ts";
 import { emptyFolder } from "./server.ts";
 
-const target = (local: string): Target => ({ steps: [local], subfolder: undefined, name: "one", top: "Top: 1\n" });
+const target = (local: string): Target => ({
+  steps: [local],
+  subfolder: undefined,
+  name: `of ${local}`,
+  top: "Top: 1\n",
+});
 
 const recordFor = (body: string, ...targets: readonly Target[]): Buffer => {
   const memory = Buffer.from(new SharedArrayBuffer(4096));
@@ -39,6 +44,20 @@ test("what is answered is written by nobody any more, though one copy failed lon
   });
   setTimeout(goOn, 50); // what fails does so meanwhile
   expect([...(await put).keys()]).toEqual([0]);
-  const shown = (): string => readFileSync(join(root, "jane/new/one"), "latin1");
+  const shown = (): string => readFileSync(join(root, "jane/new/of jane"), "latin1");
   await expect.poll(shown).toBe("Top: 1\nfor jane");
+});
+
+test("a copy that is out is not put out again with those that failed: what its reader has deleted stays so", async () => {
+  const root = await emptyFolder();
+  const hands = handsOn(promises, root);
+  const both = recordFor("for both", target("jane"), target("john"));
+  writeFileSync(join(root, "john"), "");
+  expect([...(await hands.put([both])).keys()]).toEqual([0]);
+  rmSync(join(root, "jane/new/of jane"));
+  expect([...(await hands.put([both])).keys()]).toEqual([0]);
+  rmSync(join(root, "john"));
+  expect(await hands.put([both])).toEqual(new Map());
+  expect(readdirSync(join(root, "john/new"))).toEqual(["of john"]);
+  expect(readdirSync(join(root, "jane/new"))).toEqual([]);
 });

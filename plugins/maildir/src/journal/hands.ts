@@ -22,6 +22,8 @@ const mostWriters = 16;
 export class OwnHands implements Hands {
   readonly #outlet: Outlet;
   readonly #writers = new Limiter(mostWriters);
+  /** Names of copies that are out while others of their message are not: those alone are tried again. */
+  readonly #out = new Set<string>();
 
   constructor(outlet: Outlet) {
     this.#outlet = outlet;
@@ -31,10 +33,16 @@ export class OwnHands implements Hands {
     const failures = new Map<number, unknown>();
     const one = async (record: Buffer, place: number): Promise<void> => {
       const content = contentOf(record);
-      const write = (target: Target): Promise<void> => this.#writers.run(() => put(this.#outlet, content, target));
+      const write = async (target: Target): Promise<void> => {
+        if (this.#out.has(target.name)) return;
+        await this.#writers.run(() => put(this.#outlet, content, target));
+        this.#out.add(target.name);
+      };
       // All of them: once this is answered, nobody reads the record's memory any more
-      for (const done of await Promise.allSettled(content.targets.map(write)))
-        if (done.status === "rejected") failures.set(place, done.reason);
+      const tried = await Promise.allSettled(content.targets.map(write));
+      const failure = tried.find(({ status }) => status === "rejected");
+      if (failure?.status === "rejected") failures.set(place, failure.reason);
+      else for (const { name } of content.targets) this.#out.delete(name);
     };
     await Promise.all(records.map(one));
     return failures;
