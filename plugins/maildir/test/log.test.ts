@@ -7,7 +7,7 @@ import type { Files, OpenFile } from "../src/files.ts";
 import { Home } from "../src/journal/home.ts";
 import { Log } from "../src/journal/log.ts";
 import { readJournal } from "../src/journal/reading.ts";
-import { bodyStart, finishMessage } from "../src/journal/record.ts";
+import { bodyStart, finishMessage, kinds, markRecord } from "../src/journal/record.ts";
 import type { Entry } from "../src/journal/entry.ts";
 import { emptyFolder, filesBelow } from "./server.ts";
 
@@ -49,4 +49,20 @@ test("whoever comes while it closes, or later, has a segment that is open: a num
   expect((await readJournal(promises, paths)).owed).toHaveLength(3);
   await log.close();
   expect(readdirSync(root)).toHaveLength(1);
+});
+
+test("four thousand million messages are no end: their numbers begin anew", async () => {
+  const root = await emptyFolder();
+  const log = new Log(promises, new Home(promises, root, true), true, new TestClock());
+  for (const number of [2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1]) {
+    const { record, entry } = message(number);
+    await log.append(record, entry);
+  }
+  await log.note(markRecord(kinds.shown, [2 ** 32]));
+  await log.close();
+  const { owed } = await readJournal(
+    promises,
+    filesBelow(root).map((path) => join(root, path)),
+  );
+  expect(owed.map(({ shown }) => shown)).toEqual([true, false, false]);
 });

@@ -61,6 +61,9 @@ const mostTargetOctets = ({ steps, subfolder = "", top }: Omit<Target, "name">):
 export const mostOctetsOf = (targets: readonly Omit<Target, "name">[], body: number): number =>
   targets.reduce((octets, target) => octets + mostTargetOctets(target), bodyStart + body + mostNameOctets);
 
+/** Of an entry, as it stands in records: behind four thousand million of them numbers begin anew. */
+const numberOf = (entry: number): number => entry >>> 0;
+
 function begin(record: Buffer, kind: Kind, octets: number): void {
   record.writeUInt32LE(octets, tagOctets + 4);
   record.writeUInt32LE(kind, tagOctets + 12);
@@ -73,7 +76,7 @@ export function finishMessage(memory: Buffer, entry: number, { targets, mode, bo
   const octets = memory.write(text, end);
   if (octets !== Buffer.byteLength(text)) throw new RangeError("the record of a message is longer than was thought");
   begin(memory, kinds.message, 8 + body + octets);
-  memory.writeUInt32LE(entry, headOctets);
+  memory.writeUInt32LE(numberOf(entry), headOctets);
   memory.writeUInt32LE(octets, headOctets + 4);
   return end + octets;
 }
@@ -81,7 +84,7 @@ export function finishMessage(memory: Buffer, entry: number, { targets, mode, bo
 export function markRecord(kind: Exclude<Kind, 1>, entries: readonly number[]): Buffer {
   const record = Buffer.alloc(headOctets + entries.length * 4);
   begin(record, kind, entries.length * 4);
-  for (const [index, entry] of entries.entries()) record.writeUInt32LE(entry, headOctets + index * 4);
+  for (const [index, entry] of entries.entries()) record.writeUInt32LE(numberOf(entry), headOctets + index * 4);
   return record;
 }
 
