@@ -74,10 +74,12 @@ export class HeaderSplitter {
   }
 
   #readLines(): void {
+    // Not what lies behind it: room for as much again, which would be searched with each piece of a long line
+    const came = this.#kept.subarray(0, this.#length);
     while (!this.ended) {
-      const lf = this.#kept.indexOf(LF, Math.max(this.#searched, this.#lineStart));
+      const lf = came.indexOf(LF, Math.max(this.#searched, this.#lineStart));
       this.#searched = this.#length;
-      if (lf < 0 || lf >= this.#length) return this.#endIfText();
+      if (lf < 0) return this.#endIfText();
       this.#searched = lf + 1;
       this.#takeLine(lf + 1);
     }

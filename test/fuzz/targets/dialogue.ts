@@ -139,7 +139,11 @@ class Dialogues implements Target {
     if (awaits === "body") wire.send("\r\n.\r\n");
     else if (rest !== "") wire.send("\r\n");
     if (awaits === "answer" && rest === "") wire.send("*\r\n");
-    await this.#settled(held, wire);
+    // The end of a line may have made a DATA of what stood there
+    if ((await this.#settled(held, wire)).awaits === "body" && awaits !== "body" && !wire.ended) {
+      wire.send(".\r\n");
+      await this.#settled(held, wire);
+    }
     const before = wire.said.length;
     if (!wire.ended) wire.send("NOOP\r\n");
     const then = await this.#settled(held, wire);
