@@ -12,7 +12,7 @@ import { idleTitle, letter } from "./workloads.mts";
 const connections = 10_000;
 
 /** Postfix has a process for each. */
-const wanted = ["limit", "mission", "smtp-sink", "smtp-server", "Haraka"];
+const wanted = ["limit", "mission", "smtp-sink", "Go seed", "go-smtp", "smtp-server", "Haraka"];
 
 /** Those whose answers are compared: each in turn, that many times. */
 const compared = new Set(["limit", "mission"]);

@@ -15,7 +15,7 @@ const mebibytes = (octets: number): string => `${(octets / 1024 / 1024).toFixed(
 
 const baseOf = (row: Row): string => Object.keys(row)[0] ?? "";
 
-const columns = ["mission", "bare", "smtp-sink", "smtp-server", "Haraka", "Postfix"];
+const columns = ["mission", "bare", "smtp-sink", "Go seed", "go-smtp", "smtp-server", "Haraka", "Postfix"];
 
 /** Where messages come at their own time, what counts is how long they wait. */
 const isTimed = (title: string): boolean => workloads[title]?.perSecond !== undefined;

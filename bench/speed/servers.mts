@@ -1,4 +1,5 @@
 // Every server of the table, by the name of its column. Limits of connections, commands and transactions are raised.
+import { startGoSeed, startGoSmtp } from "../peers/go-peers.mts";
 import {
   type How,
   startHaraka,
@@ -23,6 +24,8 @@ export const servers: Record<string, () => Promise<Peer | undefined>> = {
   maildir: () => startMailhost("maildir", raised),
   journal: () => startMailhost("journal", raised),
   "smtp-sink": startSmtpSink,
+  "Go seed": startGoSeed,
+  "go-smtp": startGoSmtp,
   "smtp-server": () => startSmtpServer({ secure: true }),
   Haraka: () => startHaraka({ secure: true }),
   Postfix: startPostfix,
@@ -32,6 +35,8 @@ export const servers: Record<string, () => Promise<Peer | undefined>> = {
 /** What is not mailhost and not a limit: it may be missing, or fail. */
 export const others: ReadonlySet<string> = new Set([
   "smtp-sink",
+  "Go seed",
+  "go-smtp",
   "smtp-server",
   "Haraka",
   "Postfix",

@@ -28,13 +28,14 @@ export const letter: Omit<Workload, "servers"> = {
 };
 
 const own = ["limit", "bare", "mission"];
-const light = [...own, "smtp-sink", "smtp-server"];
+const inGo = ["Go seed", "go-smtp"];
+const light = [...own, "smtp-sink", ...inGo, "smtp-server"];
 const all = [...light, "Haraka", "Postfix"];
 const stored = ["synced limit", "maildir"];
 const large = { ...letter, parallel: 2, messages: 10, octets: 25_000_000 };
 // smtp-server waits 100 ms before it greets: with few clients it would run cold
 const patient = { parallelFor: { "smtp-server": 200 } };
-const secured = ["limit", "mission", "smtp-server", "Haraka"];
+const secured = ["limit", "mission", ...inGo, "smtp-server", "Haraka"];
 
 export const workloads: Record<string, Workload> = {
   "a connection each, 20 parallel": {
