@@ -156,7 +156,13 @@ class MessageHandle extends Handle implements MessageView {
     if (this.alive) this.#edits.push(edit);
   }
 
-  async rewriteBody(transform: BodyTransform): Promise<void> {
+  rewriteBody(transform: BodyTransform): Promise<void> {
+    const written = this.#rewrite(transform);
+    written.catch(() => {}); // whoever does not wait has failed by that: its rejection must not become the process's
+    return written;
+  }
+
+  async #rewrite(transform: BodyTransform): Promise<void> {
     if (!this.alive) throw new Error("the tap has settled: its message cannot be changed any more");
     if (this.#rewriting !== undefined) throw new Error("one rewriteBody at a time: wait for the first");
     const mine = Symbol("rewriting");

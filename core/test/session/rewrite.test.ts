@@ -166,6 +166,7 @@ describe("rewriteBody", () => {
     ));
 
   const left: [string, (message: MessageView) => unknown][] = [
+    ["a tap that never looks at it again", (message) => void message.rewriteBody(() => [octets("x\r\n")])],
     ["a tap that does not wait for it", (message) => void message.rewriteBody(() => [octets("x\r\n")]).catch(() => {})],
     [
       "a tap that waits for something else",
