@@ -2,6 +2,7 @@ import type { BareLineEnds } from "../protocol/body.ts";
 import { checkManifests, checkWhole, standing, unknownNames } from "./checks.ts";
 import { Facade, type NotedTap, insertWatcher } from "./facade.ts";
 import {
+  type Closer,
   type GenerationParts,
   LiveGeneration,
   type PlannedPlugin,
@@ -53,7 +54,7 @@ export async function buildGeneration(
 ): Promise<LiveGeneration> {
   const { problems, unreadable } = checkManifests(blueprint);
   const vocabulary = new Vocabulary(blueprint.limits, { ...services, deadline: blueprint.timeouts.tap });
-  const closers: (() => void | Promise<void>)[] = [];
+  const closers: Closer[] = [];
   const onlookers = new Onlookers(services.log);
   const applied: Applied[] = [];
   let complete = unreadable.size === 0;
@@ -159,10 +160,10 @@ function makeHost(
       mustBeOpen("watches");
       onlookers.onEnd(plugin.name, call);
     },
-    onClose: (close) => void closers.push(close),
+    onClose: (close) => void closers.push({ plugin: plugin.name, close }),
     async shared(key, open, close) {
       const { value, give } = await shared.take(`${plugin.name}/${key}`, open, close);
-      closers.push(give);
+      closers.push({ plugin: plugin.name, close: give });
       return value;
     },
   };

@@ -1,4 +1,5 @@
 import { Deadlines } from "./deadlines.ts";
+import { describe } from "./guard.ts";
 import type { Health } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Limits, Timeouts } from "./limits.ts";
@@ -98,7 +99,7 @@ export class LiveGeneration implements Generation {
   readonly longestLine: number;
   /** RFC 5321 §4.2: the greeting says who greets. */
   readonly banner: Reply;
-  readonly #closers: (() => void | Promise<void>)[];
+  readonly #closers: Closer[];
   #sessions = 0;
   #retired: (() => void) | undefined;
 
@@ -168,7 +169,13 @@ export interface GenerationParts extends Pick<
   | "onlookers"
   | "bodiesTraced"
 > {
-  readonly closers: (() => void | Promise<void>)[];
+  readonly closers: Closer[];
+}
+
+/** What a plugin opened is to be closed by it. */
+export interface Closer {
+  readonly plugin: string;
+  readonly close: () => void | Promise<void>;
 }
 
 /** Milliseconds a plugin gets to close what it opened. */
@@ -178,12 +185,8 @@ const closeMilliseconds = 10_000;
  * Runs all of them in reverse order; one that fails or does not end is logged and keeps none of the others.
  * Empties the list: who opened a shared value that lives on still holds its host, and with it what closed the others.
  */
-export async function runClosers(
-  closers: (() => void | Promise<void>)[],
-  log: Log,
-  milliseconds = closeMilliseconds,
-): Promise<void> {
-  for (const close of closers.splice(0).toReversed()) {
+export async function runClosers(closers: Closer[], log: Log, milliseconds = closeMilliseconds): Promise<void> {
+  for (const { plugin, close } of closers.splice(0).toReversed()) {
     let timer: NodeJS.Timeout | undefined;
     try {
       const late = new Promise<never>((_, reject) => {
@@ -191,7 +194,7 @@ export async function runClosers(
       });
       await Promise.race([close(), late]);
     } catch (error) {
-      log.error({ err: error }, "closing a plugin failed");
+      log.error({ plugin, err: error }, `plugin ${plugin} failed to close: ${describe(error)}`);
     } finally {
       clearTimeout(timer);
     }

@@ -208,5 +208,5 @@ test("a closer that fails is logged and keeps none of the others", async () => {
   const server = await mailhost({ plugins: [sink(), opener], log }).prepare();
   await server.close();
   expect(diary).toEqual(["closed"]);
-  expect(log.lines).toEqual(["error: closing a plugin failed"]);
+  expect(log.lines).toEqual(["error: plugin opener failed to close: no"]);
 });

@@ -15,7 +15,15 @@ test("what a plugin opened is closed in reverse order, whatever one of them does
     throw new Error("broken on purpose");
   };
   const hangs = (): Promise<void> => new Promise(() => {});
-  await runClosers([note("first"), hangs, note("second"), fails, note("third")], log, 10);
+  const closers = [note("first"), hangs, note("second"), fails, note("third")];
+  await runClosers(
+    closers.map((close, index) => ({ plugin: `own${index}`, close })),
+    log,
+    10,
+  );
   expect(order).toEqual(["third", "second", "first"]);
-  expect(errors).toEqual(["closing a plugin failed", "closing a plugin failed"]);
+  expect(errors).toEqual([
+    "plugin own3 failed to close: broken on purpose",
+    "plugin own1 failed to close: it did not end within 10 ms",
+  ]);
 });
