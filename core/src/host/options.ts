@@ -30,11 +30,19 @@ export async function checkOptions(plugin: Plugin, where: string): Promise<{ opt
 /** A check of the schema's own that throws is an issue like any other. */
 async function validate({ schema }: OptionsCheck<never>, options: unknown): Promise<SchemaResult<unknown>> {
   try {
-    return await schema["~standard"].validate(options);
+    const result = await schema["~standard"].validate(options);
+    // In plain JavaScript it may give anything: all of it is looked at here, where it may fail
+    if (result.issues !== undefined) return { issues: result.issues.map(readable) };
+    if (!("value" in result)) throw new TypeError("its schema gives neither a value nor issues");
+    return { value: result.value };
   } catch (error) {
     return { issues: [{ message: describe(error) }] };
   }
 }
+
+type Issue = NonNullable<SchemaResult<unknown>["issues"]>[number];
+
+const readable = ({ message, path = [] }: Issue): Issue => ({ message: describe(message), path: [...path] });
 
 function unknownKeys(options: unknown, keys: readonly string[], plugin: string, where: string): Problem[] {
   if (typeof options !== "object" || options === null) return [];

@@ -2,7 +2,7 @@ import { type Plugin, type StandardSchema, definePlugin } from "@mailhost/core";
 import { sink } from "@mailhost/testkit";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { open } from "../support/dialogue.ts";
+import { open, plugin } from "../support/dialogue.ts";
 import { problemsOf } from "../support/problems.ts";
 
 interface Options {
@@ -127,5 +127,24 @@ describe("options", () => {
     expect(await problemsOf({ plugins })).toMatchObject([
       { code: "BAD_OPTION", what: "option list of plugin store: oops" },
     ]);
+  });
+
+  test.each<[string, unknown, string]>([
+    ["nothing", undefined, "Cannot read properties of undefined (reading 'issues')"],
+    ["neither a value nor issues", {}, "its schema gives neither a value nor issues"],
+    ["issues that are no list", { issues: 7 }, "result.issues.map is not a function"],
+    [
+      "an issue that is none",
+      { issues: [null] },
+      "Cannot destructure property 'message' of 'object null' as it is null.",
+    ],
+  ])("a check that gives %s is a problem, and what others opened is closed", async (_, result, message) => {
+    const diary: string[] = [];
+    const opener = plugin("opener", (host) => host.onClose(() => void diary.push("closed")));
+    const plugins = [sink(), opener, checking(() => result as never)];
+    expect(await problemsOf({ plugins })).toMatchObject([
+      { code: "BAD_OPTION", what: `option list of plugin store: ${message}` },
+    ]);
+    expect(diary).toEqual(["closed"]);
   });
 });
