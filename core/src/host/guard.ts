@@ -119,10 +119,7 @@ function readOpinion(value: unknown): Verdict {
 function judgeOpinion(value: unknown): Verdict {
   if (value === undefined || value === null) return silence;
   if (isRefusal(value)) return { refusal: value };
-  if (isThenable(value)) {
-    value.then(undefined, () => {}); // its rejection is reported as this failure
-    return { failed: { error: new TypeError("a sync tap returned a promise: use tapPromise") } };
-  }
+  if (disown(value)) return { failed: { error: new TypeError("a sync tap returned a promise: use tapPromise") } };
   return { failed: { error: new TypeError(`a tap returned ${describe(value)} instead of a refusal or nothing`) } };
 }
 
@@ -224,8 +221,8 @@ function traceTap<H, R extends readonly unknown[]>(
 /** An error in words, whatever was thrown. */
 export function describe(error: unknown): string {
   try {
-    if (error instanceof Error) return error.message;
-    return typeof error === "string" ? error : (JSON.stringify(error) ?? typeof error);
+    const words: unknown = error instanceof Error ? error.message : error;
+    return typeof words === "string" ? words : (JSON.stringify(words) ?? typeof words);
   } catch {
     return typeof error;
   }
@@ -236,3 +233,10 @@ export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   value !== null &&
   "then" in value &&
   typeof value.then === "function";
+
+/** Whether it is a promise where none may be. Its rejection is told as that failure, and must not become the process's. */
+export function disown(value: unknown): boolean {
+  if (!isThenable(value)) return false;
+  value.then(undefined, () => {});
+  return true;
+}

@@ -1,11 +1,12 @@
-import type { Command, Exchange, Mechanism, Refused, Step } from "../protocol/machine.ts";
+import type { AssumedClient, Command, Exchange, Mechanism, Refused, State, Step } from "../protocol/machine.ts";
 import type { ParameterSyntax } from "../protocol/parameters.ts";
 import { replies } from "../protocol/replies.ts";
 import { type Reply, replyProblem } from "../protocol/reply.ts";
-import type { Identity } from "../protocol/session.ts";
+import type { Identity, SentCredentials } from "../protocol/session.ts";
 import { type Soon, attempt } from "../protocol/soon.ts";
+import { ContextHandle } from "./context-handle.ts";
 import type { Extension, Preamble } from "./extension.ts";
-import { describe, isThenable } from "./guard.ts";
+import { describe, disown, isThenable } from "./guard.ts";
 import type { Health } from "./health.ts";
 import { Patience } from "./patience.ts";
 import type { Clock, Log } from "./services.ts";
@@ -37,8 +38,7 @@ export class VocabularyGuard {
     this.#health.called(this.#terms);
     try {
       const value = call();
-      if (isThenable(value)) value.then(undefined, () => {}); // its rejection is reported as this failure
-      if (isThenable(value)) throw new TypeError("it returned a promise");
+      if (disown(value)) throw new TypeError("it returned a promise");
       if (!isSound(value)) throw new TypeError(`it returned ${describe(value)}`);
       return value;
     } catch (error) {
@@ -58,7 +58,9 @@ export class VocabularyGuard {
   }
 
   keyword<S>(name: string, parameters: (session: S) => string | undefined): (session: S) => string | undefined {
-    return (session) => this.#try(`keyword ${name}`, () => parameters(session) ?? undefined, undefined);
+    const isLine = (value: string | undefined): boolean =>
+      value === undefined || (typeof value === "string" && isText(`${name} ${value}`));
+    return (session) => this.#try(`keyword ${name}`, () => parameters(session) ?? undefined, undefined, isLine);
   }
 
   parameter(name: string, syntax: ParameterSyntax): ParameterSyntax {
@@ -76,16 +78,20 @@ export class VocabularyGuard {
       run: (judges, state, argument, context) => {
         this.#health.called(this.#terms);
         const failed: Step = { go: "on", reply: replies.internal, state };
+        const lent = new ContextHandle(context);
         const sound = (step: Step | Refused): Step | Refused => {
           if (!isStep(step)) throw new TypeError(`it came to ${describe(step)}`);
-          return step.go === "refused" ? step : this.#resumed(what, step, failed);
+          lent.settle(true, false);
+          return step.go === "refused" ? step : this.#resumed(what, step, failed, lent);
         };
         const patience = new Patience(this.#terms);
         const run = (): Soon<Step | Refused> => {
-          const step = command.run(patience.asked(judges), state, argument, context);
+          lent.lend(this.#plugin);
+          const step = command.run(lent.judges(patience.asked(judges)), state, argument, lent);
           return isThenable(step) ? patience.wait(step).then(sound) : sound(step);
         };
         return attempt(run, (error) => {
+          lent.settle(false, false);
           this.#complain(what, error);
           return failed;
         });
@@ -94,8 +100,13 @@ export class VocabularyGuard {
   }
 
   /** What a verb makes of the line or the identity it asked for is guarded as the verb is. */
-  #resumed(what: string, step: Step, failed: Step): Step {
-    const follow = (take: () => Step): Step => this.#resumed(what, this.#try(what, take, failed, isStep), failed);
+  #resumed(what: string, step: Step, failed: Step, lent: ContextHandle): Step {
+    const follow = (take: () => Step): Step => {
+      lent.lend(this.#plugin);
+      const next = this.#try(what, take, failed, isStep);
+      lent.settle(next !== failed, false);
+      return this.#resumed(what, next, failed, lent);
+    };
     if (step.go === "line") return { ...step, resume: (line: string) => follow(() => step.resume(line)) };
     if (step.go === "credentials")
       return { ...step, resume: (identity: Identity) => follow(() => step.resume(identity)) };
@@ -131,27 +142,73 @@ export class VocabularyGuard {
 
 const isBoolean = (value: unknown): boolean => typeof value === "boolean";
 
-/** What the engine takes hold of in each step. */
-const parts: { readonly [Go in (Step | Refused)["go"]]: readonly (keyof Extract<Step | Refused, { go: Go }>)[] } = {
-  on: ["reply", "state"],
-  refused: ["reply"],
-  close: ["reply"],
-  upgrade: ["reply", "upgrade"],
-  line: ["reply", "tooLong", "resume"],
-  body: ["reply", "transaction", "state"],
-  credentials: ["credentials", "resume"],
-  assume: ["client"],
-};
-const partsOf: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(parts));
+const isStep = (step: Step | Refused): boolean => isHeld(step) && (isWhole(step) || disownParts(step));
 
-const isStep = (step: Step | Refused): boolean =>
-  isHeld(step) &&
-  partsOf.get(step.go)?.every((part) => isHeld(Reflect.get(step, part))) === true &&
-  (!("reply" in step) || isReply(step.reply)) &&
-  (step.go !== "line" || isReply(step.tooLong));
+/** Whether the engine gets all that it takes hold of in a step. */
+function isWhole(step: Step | Refused): boolean {
+  switch (step.go) {
+    case "on":
+      return isReply(step.reply) && isState(step.state) && (step.identity === undefined || isIdentity(step.identity));
+    case "refused":
+    case "close":
+      return isReply(step.reply);
+    case "upgrade":
+      return isReply(step.reply) && isHeld(step.upgrade);
+    case "line":
+      return isReply(step.reply) && isReply(step.tooLong) && isCount(step.octets) && isFunction(step.resume);
+    case "body":
+      return isReply(step.reply) && isHeld(step.transaction) && isState(step.state);
+    case "credentials":
+      return isCredentials(step.credentials) && isFunction(step.resume);
+    case "assume":
+      return isClient(step.client);
+    default:
+      return false;
+  }
+}
+
+/** An `await` was forgotten somewhere in it. */
+function disownParts(step: object): false {
+  for (const part of Object.values(step)) disown(part);
+  return false;
+}
+
+const isState = (state: State): boolean => {
+  if (!isHeld(state)) return false;
+  switch (state.phase) {
+    case "new":
+      return true;
+    case "ready":
+      return isHeld(state.greeting);
+    case "mail":
+    case "rcpt":
+      return isHeld(state.greeting) && isHeld(state.transaction);
+    default:
+      return false;
+  }
+};
+
+const isIdentity = (identity: Identity): boolean =>
+  isHeld(identity) && typeof identity.name === "string" && identity.name !== "";
+
+const isCredentials = (sent: SentCredentials): boolean => {
+  if (!isHeld(sent) || typeof sent.username !== "string") return false;
+  if (sent.kind === "password") return typeof sent.password === "string";
+  return sent.kind === "token" ? typeof sent.token === "string" : sent.kind === "proven";
+};
+
+const isClient = (client: AssumedClient): boolean =>
+  isHeld(client) &&
+  !disown(client) &&
+  (client.address === undefined || isText(client.address)) &&
+  (client.port === undefined || isCount(client.port)) &&
+  (client.identity === undefined || isIdentity(client.identity));
 
 /** One that may be sent. */
 const isReply = (reply: Reply): boolean => isHeld(reply) && replyProblem(reply) === undefined;
+
+/** It may stand in a reply. */
+const isText = (text: string): boolean => typeof text === "string" && isReply({ code: 250, text });
 
 /** Nothing, or the reply that says no. */
 const isAnswer = (reply: Reply | undefined): boolean => reply === undefined || isReply(reply);
@@ -159,10 +216,15 @@ const isAnswer = (reply: Reply | undefined): boolean => reply === undefined || i
 const isHeld = (value: unknown): value is object =>
   (typeof value === "object" || typeof value === "function") && value !== null;
 
-const isExchange = (step: Exchange): boolean =>
+const isFunction = (value: unknown): boolean => typeof value === "function";
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 0;
+
+const isExchange = (step: Exchange): boolean => isHeld(step) && (isWholeExchange(step) || disownParts(step));
+
+const isWholeExchange = (step: Exchange): boolean =>
   ("refuse" in step && isReply(step.refuse)) ||
-  "credentials" in step ||
+  ("credentials" in step && isCredentials(step.credentials)) ||
   ("next" in step && step.challenge instanceof Uint8Array);
 
 const isPreamble = (read: ReturnType<Extract<Preamble, { kind: "read" }>["read"]>): boolean =>
-  read === undefined || read === null || (Number.isInteger(read.used) && read.used >= 0);
+  read === undefined || read === null || (isCount(read.used) && isClient(read.client));

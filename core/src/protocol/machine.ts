@@ -95,6 +95,7 @@ export interface Context {
   keywords(): readonly string[];
   verbs(): readonly string[];
   openTransaction(reversePath: Address | null, parameters: Parameters): Transaction;
+  /** Takes a recipient in. Of a plugin's verb it counts once the verb has answered, in time and without failing. */
   accept(transaction: Transaction, recipient: AcceptedRecipient): void;
 }
 
@@ -144,7 +145,7 @@ export function command<A, J, P extends Phase>(row: Row<A, J, P>): Command {
     phases: row.phases,
     run(judges, state, argument, context) {
       const parsed = row.syntax(argument, context);
-      if (!("value" in parsed)) return refused(parsed, true);
+      if (!("value" in parsed)) return parsed instanceof Promise ? promised(parsed) : refused(parsed, true);
       const here = state as In<P>;
       const judged = row.judge(judges, here, parsed.value);
       return judged instanceof Promise
@@ -153,6 +154,12 @@ export function command<A, J, P extends Phase>(row: Row<A, J, P>): Command {
     },
   };
 }
+
+/** The types forbid it, plain JavaScript does not. */
+const promised = (parsed: Promise<unknown>): Promise<never> =>
+  parsed.then(() => {
+    throw new TypeError("it came to a promise of its syntax, which must answer at once");
+  });
 
 const refused = (no: { problem: Reply; close?: boolean | undefined }, syntax: boolean): Refused => ({
   go: "refused",

@@ -302,6 +302,11 @@ test.each<[string, Command["run"]]>([
   ["a step without its state", () => rubbish({ go: "on", reply: { code: 250, text: "Ok" } })],
   ["a body of no transaction", () => rubbish({ go: "body", reply: { code: 354, text: "Go" } })],
   ["a step that is not gone on from", () => rubbish({ go: "line", reply: more, tooLong: more, octets: 80 })],
+  ["a client whose address is no text", () => rubbish({ go: "assume", client: { address: 7 } })],
+  ["a client whose address is two lines", () => ({ go: "assume", client: { address: "::1\r\n250 2" } })],
+  ["a client whose identity has no name", () => ({ go: "assume", client: { identity: { name: "" } } })],
+  ["a state in which something is missing", () => rubbish({ go: "on", reply: more, state: { phase: "mail" } })],
+  ["an identity without a name", (_judges, state) => rubbish({ go: "on", reply: more, state, identity: {} })],
   ["nothing, later", () => rubbish(Promise.resolve())],
   ["what its syntax promises", (...asked) => promising.run(...asked)],
 ])("a verb that comes to %s is answered 451, and the session goes on", async (_, run) => {
@@ -321,7 +326,7 @@ test.each<[string, Command["run"]]>([
 
 describe.each<[string, (resume: () => never) => unknown, string]>([
   ["a line", (resume) => ({ go: "line", reply: more, octets: 80, tooLong: more, resume }), "334 More"],
-  ["an identity", (resume) => ({ go: "credentials", credentials: { mechanism: "X", username: "joe" }, resume }), ""],
+  ["an identity", (resume) => ({ go: "credentials", credentials: { kind: "proven", username: "joe" }, resume }), ""],
 ])("a verb that asked for %s", (_, step, asked) => {
   const again = () => rubbish({ go: "line", reply: more, octets: 80, tooLong: more, resume: fail });
   test.each<[string, () => never, string]>([

@@ -117,4 +117,12 @@ describe("who judges", () => {
     run("RCPT", rcpt, "TO:<joe@example.com>", contextOf(), judges);
     expect(asked).toEqual([["joe@example.com", transaction]]);
   });
+
+  test.each([
+    ["keeps", async () => ({ value: "" }), "it came to a promise of its syntax"],
+    ["breaks", () => Promise.reject(new Error("broken on purpose")), "broken on purpose"],
+  ])("a syntax that %s its promise is the row's failure, for whoever runs it to hear of", async (_, promise, words) => {
+    const promising = row(["new"], promise as never, nobody, () => ({ go: "close", reply: replies.bye }));
+    await expect(promising.run(noJudge, fresh, "", contextOf())).rejects.toThrow(words);
+  });
 });
