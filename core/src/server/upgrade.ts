@@ -1,5 +1,6 @@
 import { type Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
+import { disown } from "../host/guard.ts";
 import type { Upgrade } from "../protocol/machine.ts";
 import type { TlsInfo } from "../protocol/session.ts";
 
@@ -35,7 +36,9 @@ export function secure(
   const timer = setTimeout(() => finish({ error: new Error("TLS handshake took too long") }), milliseconds);
   let socket: TLSSocket;
   try {
-    const once: TLSSocketOptions & { highWaterMark: number } = { ...upgrade.options(), highWaterMark: 1 }; // read once more in a pause
+    const options = upgrade.options();
+    if (disown(options)) throw new TypeError("its options are a promise");
+    const once: TLSSocketOptions & { highWaterMark: number } = { ...options, highWaterMark: 1 }; // read once more in a pause
     socket = new TLSSocket(raw, { ...once, isServer: true });
   } catch (error) {
     return finish({ error: error instanceof Error ? error : new Error(String(error)) });

@@ -89,6 +89,7 @@ describe("TLS", () => {
       },
       "no certificate",
     ],
+    ["options that are a promise", () => Promise.reject(new Error("no certificate yet")), "its options are a promise"],
   ])("with %s closes that connection, and is logged", async (_, options, logged) => {
     const log = recorder();
     const { port } = await listening({ plugins: [sink(), secure(options)], log });
