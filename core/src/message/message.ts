@@ -156,10 +156,10 @@ export class Message implements StoredMessage {
     return head;
   }
 
-  async *open({ reuse = false }: OpenOptions = {}): AsyncGenerator<Uint8Array> {
-    const head = joinOctets(this.#head());
-    if (head.length > 0) yield head.slice(); // a reader may change what it gets
-    yield* this.#body?.read(0, reuse) ?? this.#spool.read(this.#bodyStart, reuse);
+  open({ reuse = false }: OpenOptions = {}): AsyncGenerator<Uint8Array> {
+    // A reader may change what it gets
+    const reading = { reuse, above: joinOctets(this.#head()).slice() };
+    return this.#body?.read(0, reading) ?? this.#spool.read(this.#bodyStart, reading);
   }
 
   async bytes(): Promise<Uint8Array> {

@@ -22,6 +22,12 @@ const gatherOctets = 16 * 1024;
 /** Behind so many rooms of that kind a body is large. */
 const fewRooms = 4;
 
+/** How a spool is read. */
+interface Reading {
+  readonly reuse?: boolean;
+  readonly above?: Uint8Array;
+}
+
 export interface SpoolPlace {
   /** Octets one message may hold in memory: a sixteenth once a quarter of the budget is taken. */
   readonly memoryOctets: number;
@@ -136,10 +142,14 @@ export class Spool {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** The content from `start` on. Only after `finish`. With `reuse` what is in a file is read into one piece of memory. */
-  async *read(start = 0, reuse = false): AsyncGenerator<Uint8Array> {
+  /**
+   * What stands above it, and the content from `start` on. Only after `finish`. With `reuse` what is in a file is read into
+   * one piece of memory.
+   */
+  async *read(start = 0, { reuse = false, above = none }: Reading = {}): AsyncGenerator<Uint8Array> {
     this.#users += 1;
     try {
+      if (above.length > 0) yield above;
       let at = start;
       let block = none;
       while (this.#file !== undefined && at < this.#written) {

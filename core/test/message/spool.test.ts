@@ -231,8 +231,8 @@ test("pieces of a reader that asks for it come into the same memory, and no othe
   const spool = new Spool(inFile());
   await fill(spool, octets, 5000);
   const [read, memory] = [[] as Uint8Array[], new Set<ArrayBufferLike>()];
-  const other = spool.read(7, true);
-  for await (const piece of spool.read(0, true)) {
+  const other = spool.read(7, { reuse: true });
+  for await (const piece of spool.read(0, { reuse: true })) {
     read.push(piece.slice());
     memory.add(piece.buffer);
     piece.fill(0);
@@ -250,7 +250,7 @@ test("a reader may transfer the memory that its pieces come into", async () => {
   const spool = new Spool(inFile());
   await fill(spool, octets, 5000);
   const read: Uint8Array[] = [];
-  for await (const piece of spool.read(0, true)) {
+  for await (const piece of spool.read(0, { reuse: true })) {
     const { buffer } = piece as Uint8Array<ArrayBuffer>; // a file is read into no other
     read.push(structuredClone(piece, { transfer: [buffer] }));
   }
