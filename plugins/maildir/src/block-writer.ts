@@ -16,18 +16,17 @@ export class BlockWriter {
     this.#lineEnds = lineEnds;
   }
 
-  async write(octets: Uint8Array): Promise<void> {
-    for (let at = 0; at < octets.length;) {
-      if (this.#room <= 0) await this.#flush();
-      const piece = octets.subarray(at, at + this.#room);
-      this.#add(piece);
-      at += piece.length;
-    }
+  /** Nobody waits while there is room. */
+  write(octets: Uint8Array): Promise<void> | undefined {
+    const piece = octets.length <= this.#room ? octets : octets.subarray(0, this.#room);
+    this.#add(piece);
+    if (piece.length === octets.length) return undefined;
+    return this.#flush().then(() => this.write(octets.subarray(piece.length)));
   }
 
   /** A CR that waits takes room as well. */
   get #room(): number {
-    return this.#block.length - this.#held - 1;
+    return Math.max(0, this.#block.length - this.#held - 1);
   }
 
   #add(piece: Uint8Array): void {
@@ -38,14 +37,14 @@ export class BlockWriter {
     }
   }
 
-  /** Writes what is left. Gives how many octets there were. */
-  async end(): Promise<number> {
-    const last = this.#lineEnds?.end();
-    if (last !== undefined) {
-      this.#block.set(last, this.#held);
-      this.#held += last.length;
-    }
-    await this.#flush();
+  /** Writes what is left. */
+  end(): Promise<void> {
+    if (this.#lineEnds !== undefined) this.#held = this.#lineEnds.end(this.#block, this.#held);
+    return this.#flush();
+  }
+
+  /** Octets that the file has. */
+  get octets(): number {
     return this.#written;
   }
 

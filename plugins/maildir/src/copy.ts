@@ -2,13 +2,16 @@ import { errorCode } from "./error-code.ts";
 import type { StoredMessage } from "@mailhost/core";
 import { BlockWriter } from "./block-writer.ts";
 import { type Files, type OpenFile, newFileFlags, removeFile } from "./files.ts";
-import type { Folders, Made } from "./folders.ts";
+import type { Folders, Held, Made } from "./folders.ts";
 import { LineEnds } from "./line-ends.ts";
-import { type Place, below } from "./place.ts";
+import { type Maildir, type Place, below, maildirAt } from "./place.ts";
 import { finalName, uniqueName } from "./unique-name.ts";
 
 /** A folder may vanish between being made and being used, and again. */
 const attempts = 3;
+
+/** Where a copy is before its folder was looked for. */
+const nowhere = maildirAt("");
 
 export interface CopyOptions {
   readonly fileMode: number;
@@ -30,11 +33,11 @@ export class Copy {
   readonly #options: CopyOptions;
   readonly #unique: string;
   readonly #made: Made;
-  #folder = "";
+  #maildir = nowhere;
   #octets = 0;
   #renaming = false;
   #moved = false;
-  #held = false;
+  #held: Held | undefined;
   #entered = false;
 
   /** `made` takes the folders that are made for this copy. */
@@ -50,7 +53,7 @@ export class Copy {
   /** Writes the copy where no reader looks, a block at a time, and makes it durable. Rejects with the file system's error, or with why `signal` aborted. */
   async write(content: CopyContent, block: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    this.#hold();
+    this.#held = this.#folders.hold(this.place);
     const file = await this.#open();
     try {
       const { fileMode, fsync } = this.#options;
@@ -66,11 +69,11 @@ export class Copy {
   async #open(): Promise<OpenFile> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        this.#folder = await (attempt === 1
+        this.#maildir = await (attempt === 1
           ? this.#folders.open(this.place, this.#made)
           : this.#folders.look(this.place, this.#made));
         const file = await this.#files.open(this.#tmp, newFileFlags, 0o600);
-        this.#folders.enter(this.#folder);
+        this.#folders.enter(this.#maildir);
         this.#entered = true;
         return file;
       } catch (error) {
@@ -85,7 +88,8 @@ export class Copy {
       signal.throwIfAborted();
       await writer.write(chunk);
     }
-    this.#octets = await writer.end();
+    await writer.end();
+    this.#octets = writer.octets;
   }
 
   /** Shows the copy to readers. Durable only once it is settled. */
@@ -93,7 +97,7 @@ export class Copy {
     this.#renaming = true;
     for (let attempt = 1; !this.#moved; attempt += 1) {
       try {
-        await this.#files.rename(this.#tmp, this.path);
+        await this.#files.rename(this.#tmp, this.#path);
         this.#moved = true;
       } catch (error) {
         if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
@@ -105,53 +109,44 @@ export class Copy {
 
   /** Makes what was shown in its folder durable, other copies too. */
   settle(): Promise<void> {
-    return this.#folders.settle(this.place, this.#folder, this.#made);
+    return this.#folders.settle(this.place, this.#maildir, this.#made);
   }
 
   /** Leaves no file behind, in `tmp` or in `new`. */
   async remove(): Promise<void> {
     try {
-      if (this.#folder === "") return;
+      if (this.#maildir === nowhere) return;
       await removeFile(this.#files, this.#tmp);
       // A rename may have happened although it failed: over NFS its answer is lost, and the second try finds nothing
-      if (this.#renaming) await removeFile(this.#files, this.path);
+      if (this.#renaming) await removeFile(this.#files, this.#path);
     } finally {
       this.release(false);
       await this.leave();
     }
   }
 
-  #hold(): void {
-    this.#folders.hold(this.place);
-    this.#held = true;
-  }
-
   /** Nothing is to be settled any more. Rejects with the file system's error. */
-  async leave(): Promise<void> {
-    if (!this.#entered) return;
+  leave(): Promise<void> | undefined {
+    if (!this.#entered) return undefined;
     this.#entered = false;
-    await this.#folders.leave(this.#folder);
+    return this.#folders.leave(this.#maildir);
   }
 
   /** The copy is where it stays, or gone. */
   release(used: boolean): void {
-    if (this.#held) this.#folders.release(this.place, used);
-    this.#held = false;
+    if (this.#held !== undefined) this.#folders.release(this.#held, used);
+    this.#held = undefined;
   }
 
-  get #newFolder(): string {
-    return below(this.#folder, "new");
+  get maildir(): Maildir {
+    return this.#maildir;
   }
 
-  get folder(): string {
-    return this.#folder;
-  }
-
-  get path(): string {
-    return below(this.#newFolder, finalName(this.#unique, this.#octets));
+  get #path(): string {
+    return below(this.#maildir.new, finalName(this.#unique, this.#octets));
   }
 
   get #tmp(): string {
-    return below(below(this.#folder, "tmp"), this.#unique);
+    return below(this.#maildir.tmp, this.#unique);
   }
 }

@@ -22,10 +22,6 @@ export class MaildirDelivery {
     this.#reservation = new Reservation(store);
   }
 
-  get paths(): string[] {
-    return this.#copies.map(({ path }) => path);
-  }
-
   /** Writes all copies. A refusal leaves nothing behind, and so does a rejection with the file system's error. */
   async stage(signal: AbortSignal): Promise<Refusal | undefined> {
     const targets = targetsOf(this.#store.settings, this.#delivery);
@@ -42,7 +38,7 @@ export class MaildirDelivery {
   }
 
   async #write(targets: readonly Target[], signal: AbortSignal): Promise<Refusal | undefined> {
-    const { files, folders, settings, clock, writers, blocks } = this.#store;
+    const { files, folders, settings, clock, blocks } = this.#store;
     const { message } = this.#delivery;
     const failed = targets.length > 1 ? new AbortController() : undefined; // one copy that cannot be written ends the writing of the others
     const either = failed === undefined ? signal : AbortSignal.any([signal, failed.signal]);
@@ -52,8 +48,7 @@ export class MaildirDelivery {
       this.#copies.push(copy);
       try {
         const top = topOf(this.#delivery, address);
-        const fill = (block: Uint8Array): Promise<void> => copy.write({ top, message }, block, either);
-        await writers.run(() => blocks.lend(top.length + message.octets, fill));
+        await blocks.lend(top.length + message.octets, (block) => copy.write({ top, message }, block, either));
       } catch (error) {
         errors.push(error);
         if (!(error instanceof MissingMailbox)) failed?.abort(error);
@@ -79,10 +74,10 @@ export class MaildirDelivery {
   }
 
   async #settle(): Promise<void> {
-    const once = new Map(this.#copies.map((copy) => [copy.folder, copy]));
+    const once = new Map(this.#copies.map((copy) => [copy.maildir.path, copy]));
     const settled = await Promise.allSettled([...once.values()].map((copy) => copy.settle()));
     for (const one of settled) if (one.status === "rejected") throw one.reason;
-    await Promise.all(this.#copies.map((copy) => copy.leave()));
+    for (const copy of this.#copies) await copy.leave();
   }
 
   /** Leaves nothing behind. */

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { type Files, removeFile, syncFolder } from "./files.ts";
 import { identityAt } from "./identity.ts";
 import { KnownFolders } from "./known-folders.ts";
-import { type Place, below, placePath } from "./place.ts";
+import { type Maildir, type Place, below, maildirAt, placePath } from "./place.ts";
 import { OpenFolders } from "./open-folders.ts";
 
 /** Maildir++ folders one mailbox may grow by mail alone: beyond, `+tag` mail goes to the inbox. */
@@ -33,6 +33,9 @@ export class MissingMailbox extends Error {
   override readonly name = "MissingMailbox";
 }
 
+/** Paths of the folders on the way to a place, which stay as long as it is held. */
+export type Held = readonly string[];
+
 /** Finds and makes the folders below the root. Follows no link there. */
 export class Folders {
   readonly #files: Files;
@@ -58,13 +61,15 @@ export class Folders {
   }
 
   /** Keeps the folders of a place from being unmade, until `release`. Comes before `open`. */
-  hold(place: Place): void {
-    for (const path of this.#pathsTo(place)) this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
+  hold(place: Place): Held {
+    const paths = this.#pathsTo(place);
+    for (const path of paths) this.#users.set(path, (this.#users.get(path) ?? 0) + 1);
+    return paths;
   }
 
   /** Ends `hold`. With `used` there is mail now, and the folders stay. */
-  release(place: Place, used: boolean): void {
-    for (const path of this.#pathsTo(place)) {
+  release(held: Held, used: boolean): void {
+    for (const path of held) {
       const users = (this.#users.get(path) ?? 1) - 1;
       if (users === 0) this.#users.delete(path);
       else this.#users.set(path, users);
@@ -81,33 +86,26 @@ export class Folders {
     return paths;
   }
 
-  /** As `open` gave it in the last ten seconds, unlooked at; undefined otherwise. It may be gone since. */
-  recent(place: Place): string | undefined {
-    return this.#known.get(placePath(this.#options.root, place))?.folder;
-  }
-
   /** As `look`, but a place that was looked at in the last ten seconds is taken to be there: see `settle`. */
-  async open(place: Place, made: Made): Promise<string> {
-    await this.#unmaking;
-    return this.recent(place) ?? this.look(place, made);
+  open(place: Place, made: Made): Maildir | Promise<Maildir> {
+    return this.#known.get(placePath(this.#options.root, place)) ?? this.look(place, made);
   }
 
-  /** A message is on its way into the folder that `open` gave, until `leave`. Comes before `settle`. */
-  enter(folder: string): void {
-    this.#open.enter(newIn(folder));
+  /** A message is on its way into what `open` gave, until `leave`. Comes before `settle`. */
+  enter(maildir: Maildir): void {
+    this.#open.enter(maildir.new);
   }
 
   /** Ends `enter`. Rejects with the file system's error. */
-  leave(folder: string): Promise<void> {
-    return this.#open.leave(newIn(folder));
+  leave(maildir: Maildir): Promise<void> | undefined {
+    return this.#open.leave(maildir.new);
   }
 
   /**
-   * Makes durable what was moved into `new` of the folder of a place. Somebody may have put another in its place since it
+   * Makes durable what was moved into `new` of the Maildir of a place. Somebody may have put another in its place since it
    * was looked at: then that one is looked at, so that what stands there is durable with all folders on the way.
    */
-  async settle(place: Place, folder: string, made: Made): Promise<void> {
-    const path = newIn(folder);
+  async settle(place: Place, { new: path }: Maildir, made: Made): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const identity = await this.#open.sync(path);
       if (identity !== undefined && identity === this.#durable.get(path)) return;
@@ -120,12 +118,11 @@ export class Folders {
    * The Maildir of a place, made where it is missing, all of it durable. What this call made is added to `made`,
    * also when it rejects. Thirty deliveries may race here. Rejects with MissingMailbox, or the file system's error.
    */
-  async look(place: Place, made: Made): Promise<string> {
+  async look(place: Place, made: Made): Promise<Maildir> {
     await this.#unmaking;
-    const folder = await this.#walk(place, made);
-    const identity = this.#durable.get(newIn(folder));
-    if (identity !== undefined) this.#known.add(placePath(this.#options.root, place), { folder, identity });
-    return folder;
+    const maildir = maildirAt(await this.#walk(place, made));
+    if (this.#durable.has(maildir.new)) this.#known.add(placePath(this.#options.root, place), maildir);
+    return maildir;
   }
 
   async #walk(place: Place, made: Made): Promise<string> {
@@ -267,6 +264,5 @@ export class Folders {
   }
 }
 
-const newIn = (folder: string): string => below(folder, "new");
 const deepestFirst = (one: Made[number], other: Made[number]): number => depth(other.path) - depth(one.path);
 const depth = (path: string): number => path.split("/").length;

@@ -44,9 +44,11 @@ export class LineEnds {
     return length;
   }
 
-  /** What still waits. */
-  end(): Uint8Array {
-    return Uint8Array.from(this.#waiting ? [CR] : []);
+  /** Puts what still waits to that place. Gives where it ends there. */
+  end(out: Uint8Array, place: number): number {
+    if (!this.#waiting) return place;
+    out[place] = CR;
+    return place + 1;
   }
 }
 

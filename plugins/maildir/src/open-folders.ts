@@ -36,13 +36,11 @@ export class OpenFolders {
   }
 
   /** The last to leave closes it. Rejects with the file system's error. */
-  async leave(path: string): Promise<void> {
+  leave(path: string): Promise<void> | undefined {
     const users = (this.#users.get(path) ?? 1) - 1;
-    if (users > 0) this.#users.set(path, users);
-    else {
-      this.#users.delete(path);
-      await this.#close(path);
-    }
+    if (users === 0) this.#users.delete(path);
+    else this.#users.set(path, users);
+    return users === 0 ? this.#close(path) : undefined;
   }
 
   /**

@@ -6,6 +6,15 @@ export interface Place {
   readonly subfolder: string | undefined;
 }
 
+/** A folder with `cur`, `new` and `tmp` inside, where mail is put. */
+export interface Maildir {
+  readonly path: string;
+  readonly new: string;
+  readonly tmp: string;
+}
+
+export const maildirAt = (path: string): Maildir => ({ path, new: below(path, "new"), tmp: below(path, "tmp") });
+
 /** A path below a folder, of names that `locate` and this plugin give: there is nothing to resolve in it. */
 export const below = (folder: string, name: string): string => `${folder}/${name}`;
 

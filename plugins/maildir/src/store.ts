@@ -6,13 +6,9 @@ import { Folders, type FoldersOptions } from "./folders.ts";
 import type { Hands } from "./journal/hands.ts";
 import { Journal } from "./journal/journal.ts";
 import type { Outlet } from "./journal/put.ts";
-import { Limiter } from "./limiter.ts";
 import { type Place, placePath } from "./place.ts";
 import { Quotas } from "./quota.ts";
 import type { Settings } from "./settings.ts";
-
-/** Copies written at once by one server: bounds open files and memory. */
-const mostWriters = 32;
 
 /** What mail is stored with. */
 export interface Means {
@@ -29,7 +25,6 @@ export class Store {
   readonly folders: Folders;
   readonly quotas: Quotas | undefined;
   readonly journal: Journal | undefined;
-  readonly writers = new Limiter(mostWriters);
   readonly blocks = new Blocks();
 
   constructor({ files, hands }: Means, settings: Settings, clock: Clock, log: Log) {

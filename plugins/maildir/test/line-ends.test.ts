@@ -9,7 +9,8 @@ const convert = (pieces: readonly Uint8Array[]): string => {
     const room = new Uint8Array(place + piece.length + 1);
     return room.slice(place, lineEnds.into(room, place, piece));
   });
-  return Buffer.concat([...out, lineEnds.end()]).toString("latin1");
+  const last = Buffer.alloc(1);
+  return Buffer.concat([...out, last.subarray(0, lineEnds.end(last, 0))]).toString("latin1");
 };
 
 const cutAt = (octets: Uint8Array, cuts: readonly number[]): Uint8Array[] => {

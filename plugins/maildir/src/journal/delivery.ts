@@ -1,6 +1,6 @@
 import type { Delivery, Refusal } from "@mailhost/core";
 import { missing } from "../delivery.ts";
-import { type Made, MissingMailbox } from "../folders.ts";
+import { type Held, type Made, MissingMailbox } from "../folders.ts";
 import { LineEnds } from "../line-ends.ts";
 import { type Place, placePath } from "../place.ts";
 import { Reservation } from "../reservation.ts";
@@ -25,7 +25,7 @@ export class JournalDelivery {
   readonly #delivery: Delivery;
   readonly #reservation: Reservation;
   readonly #made: Made = [];
-  readonly #held: Place[] = [];
+  readonly #held: Held[] = [];
   readonly #targets: readonly Headed[];
   /** The room for its record, until the journal has it. */
   #memory: Piece | undefined;
@@ -90,28 +90,25 @@ export class JournalDelivery {
     const { message } = this.#delivery;
     const lineEnds = this.#store.settings.crlf ? undefined : new LineEnds();
     let end = record.bodyStart;
-    const add = (octets: Uint8Array): void => {
-      memory.set(octets, end);
-      end += octets.length;
-    };
     for await (const chunk of message.open({ reuse: true })) {
       signal.throwIfAborted();
-      if (lineEnds === undefined) add(chunk);
-      else end = lineEnds.into(memory, end, chunk);
+      if (lineEnds !== undefined) end = lineEnds.into(memory, end, chunk);
+      else {
+        memory.set(chunk, end);
+        end += chunk.length;
+      }
     }
-    if (lineEnds !== undefined) add(lineEnds.end());
+    if (lineEnds !== undefined) end = lineEnds.end(memory, end);
     return end - record.bodyStart;
   }
 
   /** The mailbox is there when the message is acknowledged, with all that a file in it needs. */
   async #prepare({ place, top }: Headed, body: number): Promise<record.Target> {
     const { folders, settings, clock } = this.#store;
-    folders.hold(place);
-    this.#held.push(place);
-    const path = placePath(settings.root, place);
-    const folder = folders.recent(place) ?? (await folders.open(place, this.#made));
+    this.#held.push(folders.hold(place));
+    const { path } = await folders.open(place, this.#made);
     // Too many folders by tags: such mail goes to the inbox
-    const subfolder = folder === path ? place.subfolder : undefined;
+    const subfolder = path === placePath(settings.root, place) ? place.subfolder : undefined;
     const name = finalName(uniqueName(clock.now()), Buffer.byteLength(top) + body);
     return { steps: place.steps, subfolder, name, top };
   }
@@ -142,6 +139,6 @@ export class JournalDelivery {
   }
 
   #release(used: boolean): void {
-    for (const place of this.#held.splice(0)) this.#store.folders.release(place, used);
+    for (const held of this.#held.splice(0)) this.#store.folders.release(held, used);
   }
 }

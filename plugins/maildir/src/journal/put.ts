@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { type Files, newFileFlags, removeFile, syncFolder } from "../files.ts";
 import type { Folders } from "../folders.ts";
-import { below, placePath } from "../place.ts";
+import { type Maildir, below, maildirAt, placePath } from "../place.ts";
 import { uniqueName } from "../unique-name.ts";
 import type { Content, Target } from "./record.ts";
 import { readAll, writePieces } from "./segment.ts";
@@ -30,27 +30,27 @@ export interface Manner {
 export async function put(outlet: Outlet, content: Content, target: Target, manner: Manner = {}): Promise<void> {
   const unique = uniqueName(outlet.now());
   try {
-    await putInto(outlet.files, folderOf(outlet, target), unique, content, target, manner);
+    await putInto(outlet.files, maildirAt(folderOf(outlet, target)), unique, content, target, manner);
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
     // Somebody removed the mailbox since the message was staged, or a part. It may end up in the inbox, where nobody looks for it
-    const folder = await outlet.folders.look(target, []);
-    await putInto(outlet.files, folder, unique, content, target, { ...manner, fsync: true });
+    const maildir = await outlet.folders.look(target, []);
+    await putInto(outlet.files, maildir, unique, content, target, { ...manner, fsync: true });
   }
 }
 
 async function putInto(
   files: Files,
-  folder: string,
+  maildir: Maildir,
   unique: string,
   content: Content,
   target: Target,
   { fsync = false, over }: Manner,
 ): Promise<void> {
-  const tmp = below(below(folder, "tmp"), unique);
+  const tmp = below(maildir.tmp, unique);
   try {
     await write(files, tmp, content, target, fsync);
-    const path = over ?? below(below(folder, "new"), target.name);
+    const path = over ?? below(maildir.new, target.name);
     await files.rename(tmp, path);
     if (fsync) await syncFolder(files, dirname(path));
   } catch (error) {
