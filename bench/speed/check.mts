@@ -8,7 +8,7 @@ import type { Row } from "./statistics.mts";
 const allowed = { ratio: 1.2, calls: 1.02, garbage: 1.1 };
 
 /** Rounds of the first look, and of each further one at what looked worse. */
-export const looks: readonly number[] = [5, 9, 13, 17];
+export const looks: readonly number[] = [3, 7, 11, 15];
 
 export const steadyRatio = (row: Row | undefined): number | undefined => row?.["mission"]?.ratio;
 
@@ -23,7 +23,7 @@ export async function heldRatios(
   const held: Record<string, number> = {};
   for (const title of titles) {
     const ratios: number[] = [];
-    for (let count = 0; count < 3; count += 1) ratios.push(steadyRatio(await look(title, 9)) ?? NaN);
+    for (let count = 0; count < 3; count += 1) ratios.push(steadyRatio(await look(title, 7)) ?? NaN);
     held[title] = Math.max(...ratios);
   }
   return held;

@@ -8,11 +8,11 @@ import { others } from "./servers.mts";
 import { type Figure, type Row, resultOf } from "./statistics.mts";
 import type { Workload } from "./workloads.mts";
 
-/** Rounds that are not counted: servers run for days, and the compiler takes seconds. */
-export const warmUp = 2;
-
 /** A round of a slow server has fewer messages: it takes that many seconds at most. */
 const longest = 1;
+
+/** A server has done the messages of so many rounds before one counts, in pieces, or had so many seconds. */
+const warmUp = { rounds: 2, pieces: 5, seconds: 10 };
 
 /** Messages from here on fill a disk, and are few. */
 const largeOctets = 1_000_000;
@@ -67,20 +67,32 @@ export interface Plan {
 }
 
 /** Peers take part in every second round: they are slow, and no decision hangs on their second digit. */
-const takesPart = (name: string, round: number): boolean => round < 0 || !others.has(name) || round % 2 === 0;
+const takesPart = (name: string, round: number): boolean => !others.has(name) || round % 2 === 0;
 
-async function turn(driver: Driver, runner: Runner, workload: Workload, round: number): Promise<void> {
-  const { name, peer, messages } = runner;
-  const parallel = workload.parallelFor?.[name] ?? workload.parallel;
-  const figure = await measure(driver, peer, { ...workload, parallel, messages });
-  if (round >= 0) runner.rounds.set(round, figure);
-  runner.sent += messages;
-  runner.inRounds += (figure.microseconds * messages) / 1000;
-  if (round < 0 && workload.perSecond === undefined)
-    runner.messages = Math.min(
-      workload.messages,
-      Math.max(parallel, Math.floor(longest * (figure.delivered ?? figure.perSecond))),
-    );
+async function turn(driver: Driver, runner: Runner, workload: Workload): Promise<Figure> {
+  const parallel = workload.parallelFor?.[runner.name] ?? workload.parallel;
+  const figure = await measure(driver, runner.peer, { ...workload, parallel });
+  runner.sent += workload.messages;
+  runner.inRounds += (figure.microseconds * workload.messages) / 1000;
+  return figure;
+}
+
+/** Servers run for weeks: the compiler is done with one before its first round. What comes at its own time comes faster. */
+async function warm(driver: Driver, runner: Runner, { perSecond, ...workload }: Workload): Promise<void> {
+  const { messages } = workload;
+  const least = workload.parallelFor?.[runner.name] ?? workload.parallel;
+  const piece = { ...workload, messages: Math.max(least, Math.ceil(messages / warmUp.pieces)) };
+  const until = performance.now() + warmUp.seconds * 1000;
+  let rate = 0;
+  for (let sent = 0; sent < warmUp.rounds * messages && performance.now() < until; sent += piece.messages) {
+    const figure = await turn(driver, runner, piece);
+    rate = figure.delivered ?? figure.perSecond;
+  }
+  if (perSecond === undefined) runner.messages = Math.min(messages, Math.max(least, Math.floor(longest * rate)));
+}
+
+async function count(driver: Driver, runner: Runner, workload: Workload, round: number): Promise<void> {
+  runner.rounds.set(round, await turn(driver, runner, { ...workload, messages: runner.messages }));
 }
 
 /** A peer that fails is told and left out from there on. Ours ends the bench. */
@@ -95,19 +107,21 @@ export async function run(
     const peer = running.get(name);
     if (peer === undefined) return [];
     forgetPeak(peer.pid);
-    const messages = others.has(name) ? Math.ceil(workload.messages / 4) : workload.messages;
+    const { messages } = workload;
     return [{ name, peer, rounds: new Map(), messages, sent: 0, from: cpu(peer.pid), inRounds: 0 }];
   });
-  for (let round = -warmUp; round < plan.rounds; round += 1)
+  const orLeftOut = async (runner: Runner, done: Promise<void>): Promise<void> =>
+    done.catch((problem: unknown) => {
+      if (!others.has(runner.name)) throw new Error(`${title}: ${runner.name}: ${String(problem)}`, { cause: problem });
+      console.error(`${title}: ${runner.name} is left out: ${String(problem)}`);
+      runners.splice(runners.indexOf(runner), 1);
+    });
+  for (const runner of runners.slice()) await orLeftOut(runner, warm(driver, runner, workload));
+  for (let round = 0; round < plan.rounds; round += 1)
     for (let at = 0; at < runners.length; at += 1) {
-      const runner = runners[(at + round + warmUp) % runners.length];
+      const runner = runners[(at + round) % runners.length];
       if (runner === undefined || !takesPart(runner.name, round)) continue;
-      await turn(driver, runner, workload, round).catch((problem: unknown) => {
-        if (!others.has(runner.name))
-          throw new Error(`${title}: ${runner.name}: ${String(problem)}`, { cause: problem });
-        console.error(`${title}: ${runner.name} is left out: ${String(problem)}`);
-        runners.splice(runners.indexOf(runner), 1);
-      });
+      await orLeftOut(runner, count(driver, runner, workload, round));
     }
   return rowOf(runners, workload, plan);
 }

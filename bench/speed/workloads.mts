@@ -18,7 +18,7 @@ export interface Workload extends Omit<Load, "port"> {
 }
 
 export const letter: Omit<Workload, "servers"> = {
-  messages: 2000,
+  messages: 10_000,
   parallel: 20,
   kept: true,
   pipelined: false,
@@ -32,7 +32,7 @@ const inGo = ["Go seed", "go-smtp"];
 const light = [...own, "smtp-sink", ...inGo, "smtp-server"];
 const all = [...light, "Haraka", "Postfix"];
 const stored = ["synced limit", "maildir"];
-const large = { ...letter, parallel: 2, messages: 10, octets: 25_000_000 };
+const large = { ...letter, parallel: 2, messages: 20, octets: 25_000_000 };
 // smtp-server waits 100 ms before it greets: with few clients it would run cold
 const patient = { parallelFor: { "smtp-server": 200 } };
 const secured = ["limit", "mission", ...inGo, "smtp-server", "Haraka"];
@@ -42,7 +42,7 @@ export const workloads: Record<string, Workload> = {
     ...letter,
     ...patient,
     kept: false,
-    messages: 1000,
+    messages: 3000,
     servers: all,
     steady: true,
   },
@@ -50,7 +50,7 @@ export const workloads: Record<string, Workload> = {
     ...letter,
     kept: false,
     parallel: 400,
-    messages: 1500,
+    messages: 3000,
     servers: [...light, "Haraka"],
     steady: true,
   },
@@ -71,7 +71,7 @@ export const workloads: Record<string, Workload> = {
     pipelined: true,
     recipients: 100,
     parallel: 4,
-    messages: 1000,
+    messages: 2000,
     servers: light,
     steady: true,
   },
@@ -93,12 +93,12 @@ export const workloads: Record<string, Workload> = {
     servers: [...secured, "Postfix"],
   },
   // Debian's Postfix asks a program of its own for passwords
-  "EHLO, AUTH PLAIN, QUIT": { ...letter, ...patient, session: "auth", messages: 1500, servers: secured, steady: true },
-  "open loop, 200 messages a second": { ...letter, perSecond: 200, messages: 400, servers: ["limit", "mission"] },
+  "EHLO, AUTH PLAIN, QUIT": { ...letter, ...patient, session: "auth", messages: 3000, servers: secured, steady: true },
+  "open loop, 200 messages a second": { ...letter, perSecond: 200, messages: 2000, servers: ["limit", "mission"] },
   "trace on, text dump to a file": { ...letter, base: "mission", servers: ["mission", "trace"] },
   "maildir, 4 KB": {
     ...letter,
-    messages: 1000,
+    messages: 2000,
     base: "synced limit",
     servers: [...stored, "journal", "Postfix to Maildir"],
     delivered: true,
