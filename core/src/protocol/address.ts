@@ -22,17 +22,17 @@ const isAtext = (code: number): boolean => (code < 0x80 ? atext[code] === 1 : co
 /** RFC 5321 §4.5.3.1.1 asks for 64 at least; VERP senders write longer local parts. */
 const mostOfLocalPart = 256;
 
-/** Where the mailbox that starts at `from` ends, and what it is. Undefined when there is none. */
-export function readMailbox(text: string, from: number): { address: Address; end: number } | undefined {
-  const local = codeAt(text, from) === quote ? readQuoted(text, from) : readDotString(text, from);
-  if (local === undefined || codeAt(text, local.end) !== atSign) return undefined;
-  if (local.value.length > mostOfLocalPart) return undefined;
-  const start = local.end + 1;
-  const domain = readDomain(text, start);
+/** The mailbox that starts at `from`; its `text` is as long as what was read. Undefined when there is none. */
+export function readMailbox(text: string, from: number): Address | undefined {
+  const quoted = codeAt(text, from) === quote;
+  const at = quoted ? quotedEnd(text, from) : dotStringEnd(text, from);
+  if (at === from || codeAt(text, at) !== atSign) return undefined;
+  const localPart = quoted ? unquoted(text.slice(from + 1, at - 1)) : text.slice(from, at);
+  if (localPart.length > mostOfLocalPart) return undefined;
+  const domain = readDomain(text, at + 1);
   if (domain === undefined) return undefined;
-  const end = start + domain.written.length;
-  const { canonical } = domain;
-  return { address: Object.freeze({ localPart: local.value, domain: canonical, text: text.slice(from, end) }), end };
+  const { written, canonical } = domain;
+  return Object.freeze({ localPart, domain: canonical, text: text.slice(from, at + 1 + written.length) });
 }
 
 const [quote, atSign] = [0x22, 0x40];
@@ -43,23 +43,27 @@ interface Domain {
   readonly canonical: string;
 }
 
-/** Who writes to many writes to many of one domain. */
-let lastDomain: Domain | undefined;
+/** The last two: who writes to many writes to many of one domain, and hardly ever from there. */
+let last: Domain | undefined;
+let lastButOne: Domain | undefined;
 
-/** What a domain may hold is judged behind its end; Unicode's blanks would be folded away there. */
 function readDomain(text: string, from: number): Domain | undefined {
   const bracket = text.indexOf(">", from);
   const inside = text.slice(from, bracket < 0 ? text.length : bracket);
-  if (inside === lastDomain?.written) return lastDomain;
-  const blank = inside.search(/\s/);
-  const written = blank < 0 ? inside : inside.slice(0, blank);
-  const canonical = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
-  return canonical === undefined ? undefined : (lastDomain = { written, canonical });
+  if (inside === last?.written) return last;
+  const domain = inside === lastButOne?.written ? lastButOne : domainAtFront(inside);
+  if (domain === undefined) return undefined;
+  lastButOne = last;
+  last = domain;
+  return domain;
 }
 
-function readDotString(text: string, from: number): { value: string; end: number } | undefined {
-  const end = dotStringEnd(text, from);
-  return end > from ? { value: text.slice(from, end), end } : undefined;
+/** What a domain may hold is judged behind its end; Unicode's blanks would be folded away there. */
+function domainAtFront(text: string): Domain | undefined {
+  const blank = text.search(/\s/);
+  const written = blank < 0 ? text : text.slice(0, blank);
+  const canonical = written.startsWith("[") ? canonicalLiteral(written) : canonicalDomain(written);
+  return canonical === undefined ? undefined : { written, canonical };
 }
 
 /** Index behind the dot-string that begins there; that index itself when there is none. */
@@ -72,23 +76,24 @@ function dotStringEnd(text: string, from: number): number {
   }
 }
 
-function readQuoted(text: string, from: number): { value: string; end: number } | undefined {
-  let value = "";
+/** Index behind the quoted string that begins there; that index itself when there is none. */
+function quotedEnd(text: string, from: number): number {
   for (let at = from + 1; at < text.length; at += 1) {
-    let char = text.charAt(at);
-    if (char === '"') return { value, end: at + 1 };
-    if (char === "\\") char = text.charAt((at += 1));
+    if (text[at] === '"') return at + 1;
+    if (text[at] === "\\") at += 1;
     // qtextSMTP and quoted-pairSMTP: printable only, so neither CR nor NUL ever passes
-    if (char < " " || (char > "~" && char < "\u00a0")) return undefined;
-    value += char;
+    const char = text.charAt(at);
+    if (char < " " || (char > "~" && char < "\u00a0")) return from;
   }
-  return undefined;
+  return from;
 }
+
+const unquoted = (text: string): string => text.replace(/\\(.)/gsu, "$1");
 
 /** One mailbox and nothing else, or undefined: for options and command lines. */
 export function parseAddress(text: string): Address | undefined {
-  const read = readMailbox(text, 0);
-  return read !== undefined && read.end === text.length ? read.address : undefined;
+  const address = readMailbox(text, 0);
+  return address?.text.length === text.length ? address : undefined;
 }
 
 const isDotString = (text: string): boolean => text !== "" && dotStringEnd(text, 0) === text.length;

@@ -39,10 +39,11 @@ function readPath(text: string, from: number): PathRead<Address> | undefined {
   const bracketed = codeAt(text, from) === opening;
   const start = bracketed ? skipSourceRoute(text, from + 1) : from;
   if (start === undefined) return undefined;
-  const read = readMailbox(text, start);
-  if (read === undefined) return undefined;
-  if (bracketed && codeAt(text, read.end) !== closing) return undefined;
-  return bounded(text, { path: read.address, end: read.end + (bracketed ? 1 : 0) });
+  const path = readMailbox(text, start);
+  if (path === undefined) return undefined;
+  const end = start + path.text.length;
+  if (bracketed && codeAt(text, end) !== closing) return undefined;
+  return bounded(text, { path, end: bracketed ? end + 1 : end });
 }
 
 function skipBlanks(text: string, from: number): number {
