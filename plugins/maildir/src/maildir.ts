@@ -120,7 +120,7 @@ export const maildirWith = (means: Means) =>
           const copies = copiesOf(store, delivery);
           const refusal = await copies.stage(signal);
           if (refusal !== undefined) return refusal;
-          delivery.stage({ commit: () => copies.commit(), abort: () => copies.abort() });
+          delivery.stage(copies);
         } catch (error) {
           if (signal.aborted) throw error;
           host.log.error({ err: error, transaction: delivery.id }, `plugin ${host.name} could not store the message`);

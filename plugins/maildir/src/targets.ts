@@ -12,16 +12,23 @@ export interface Target {
 
 /** One per recipient, and one for a recipient that was named twice. Undefined when a nexthop is no address. */
 export function targetsOf(settings: Settings, { recipients }: Delivery): Target[] | undefined {
-  const targets = new Map<string, Target>();
+  const targets: Target[] = [];
   for (const { address, route } of recipients) {
     const owner = route.nexthop === undefined ? address : parseAddress(route.nexthop);
     if (owner === undefined) return undefined;
-    const place = locate(settings, owner);
-    const recipient = formatAddress(address);
-    const key = `${placePath("/", place)} ${settings.caseSensitive ? recipient : lowerCase(recipient)}`;
-    if (!targets.has(key)) targets.set(key, { address, place });
+    targets.push({ address, place: locate(settings, owner) });
   }
-  return [...targets.values()];
+  return targets.length > 1 ? withoutDoubles(settings, targets) : targets;
+}
+
+function withoutDoubles({ caseSensitive }: Settings, targets: readonly Target[]): Target[] {
+  const once = new Map<string, Target>();
+  for (const target of targets) {
+    const recipient = formatAddress(target.address);
+    const key = `${placePath("/", target.place)} ${caseSensitive ? recipient : lowerCase(recipient)}`;
+    if (!once.has(key)) once.set(key, target);
+  }
+  return [...once.values()];
 }
 
 /** The lines above the message in the copy for that address, with CRLF. */
