@@ -359,45 +359,68 @@ const numbersOf = (root: string): string[] =>
 /** A fifth of a mebibyte: a segment takes less than forty. */
 const long = (subject: string): string => `${letter(subject)}\r\n${`${"x".repeat(78)}\r\n`.repeat(2500)}`;
 
-test.each([
-  { what: "while it is being made", fails: false, last: ["1.log", "2.log"] },
-  { what: "where it cannot be made", fails: true, last: ["1.log", "3.log"] },
-])("nobody waits for the next segment before this one is full, $what", async ({ fails, last }) => {
+/** Takes long messages, fifteen at a time: less than half of a segment. `making` is called for each segment by its name. */
+async function longMail(making: (name: string) => Promise<void>) {
   const root = await emptyFolder();
-  let goOn = (): void => {};
-  const held = new Promise<void>((resolve) => (goOn = resolve));
+  const clock = new TestClock(Date.now());
   const asked: string[] = [];
   const open: Files["open"] = async (...args) => {
-    if (args[0].endsWith(".log")) asked.push(basename(args[0]));
-    if (args[0].endsWith("/2.log")) {
-      await held;
-      if (fails) throw systemError("ENOSPC");
+    if (args[0].endsWith(".log")) {
+      asked.push(basename(args[0]));
+      await making(basename(args[0]));
     }
     return promises.open(...args);
   };
-  const server = await serve(storing({ root, journal: true }, maildirOn({ ...promises, open })));
+  const server = await serve({ ...storing({ root, journal: true }, maildirOn({ ...promises, open })), clock });
   const client = await new Client(server).greet();
   const subjects: string[] = [];
-  const take = async (count: number): Promise<void> => {
+  const take = async (count = 15): Promise<void> => {
     for (let at = 0; at < count; at += 1) {
       subjects.push(`s${subjects.length}`);
       expect(await client.deliver([jane], long(`s${subjects.length - 1}`))).toMatch(/^250 /);
     }
   };
-  await take(15);
+  const end = async (): Promise<void> => {
+    client.leave();
+    const left = await afterKill(root);
+    await restarted(left);
+    expect(subjectsOf(left)).toEqual(subjects.toSorted());
+    await server.close();
+    expect(subjectsOf(root)).toEqual(subjects.toSorted());
+    expect(journalsOf(root)).toEqual([]);
+  };
+  return { root, clock, asked, take, end };
+}
+
+test("nobody waits for the next segment while it is being made", async () => {
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  const { root, asked, take, end } = await longMail(async (name) => (name === "2.log" ? held : undefined));
+  await take();
   expect(asked).toEqual(["1.log"]);
-  await take(15);
+  await take();
   expect(asked).toEqual(["1.log", "2.log"]);
   goOn();
-  await take(15);
-  client.leave();
-  expect(numbersOf(root)).toEqual(last);
-  const left = await afterKill(root);
-  await restarted(left);
-  expect(subjectsOf(left)).toEqual(subjects.toSorted());
-  await server.close();
-  expect(subjectsOf(root)).toEqual(subjects.toSorted());
-  expect(journalsOf(root)).toEqual([]);
+  await take();
+  expect(numbersOf(root)).toEqual(["1.log", "2.log"]);
+  await end();
+});
+
+test("a disk without room for the next segment is not filled with each message: they go the way without for a while", async () => {
+  let full = false;
+  const { root, clock, asked, take, end } = await longMail(async () => {
+    if (full) throw systemError("ENOSPC");
+  });
+  await take();
+  full = true;
+  await take(45);
+  expect(asked).toEqual(["1.log", "2.log"]);
+  full = false;
+  clock.advance(11_000);
+  await take(30);
+  expect(asked).toEqual(["1.log", "2.log", "3.log"]);
+  expect(numbersOf(root)).toEqual(["1.log", "3.log"]);
+  await end();
 });
 
 function inodes(root: string): number[] {

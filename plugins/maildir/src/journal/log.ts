@@ -13,6 +13,9 @@ const mostSegments = 32;
 /** Empty ones that are kept; and room for marks, which end what is under way. */
 const spareSegments = 2;
 
+/** Milliseconds for which no other segment is made behind one that could not be: to find out fills the disk each time. */
+const shortFor = 10_000;
+
 /** Turns of the event loop that a batch may grow. */
 const mostTurns = 8;
 
@@ -45,6 +48,7 @@ export class Log {
   readonly #free: Segment[] = [];
   /** The last that had another made ahead of its end. */
   #lookedAhead: Segment | undefined;
+  #shortUntil = -Infinity;
   #reserved = 0;
   #growing: Promise<void> = Promise.resolve();
   #queue: Waiting[] = [];
@@ -69,8 +73,9 @@ export class Log {
     return true;
   }
 
-  /** Octets for which there are segments still, those that are reserved included. */
+  /** Octets for which there are segments still, those that are reserved included. None for a while where one could not be made. */
   get room(): number {
+    if (this.#clock.now() < this.#shortUntil) return 0;
     const left = mostSegments - spareSegments - this.used.length;
     return Math.max(0, left) * usable;
   }
@@ -111,7 +116,7 @@ export class Log {
   /** Once a segment is half full the next is made, or its last would wait for that. Where it cannot be, they do. */
   #lookAhead(segment: Segment): void {
     if (segment.room > segmentOctets / 2 || segment === this.#lookedAhead || this.room === 0) return;
-    this.#lookedAhead = segment; // a full disk is not filled again with each message
+    this.#lookedAhead = segment;
     const spare = async (): Promise<void> => {
       if (this.#free.length === 0) this.#free.push(await this.#create());
     };
@@ -204,6 +209,15 @@ export class Log {
   }
 
   async #create(): Promise<Segment> {
+    try {
+      return await this.#make();
+    } catch (error) {
+      this.#shortUntil = this.#clock.now() + shortFor;
+      throw error;
+    }
+  }
+
+  async #make(): Promise<Segment> {
     const home = await this.#home.open();
     const segment = await Segment.create(this.#files, join(home, `${(this.#count += 1)}.log`), this.#fsync);
     try {
