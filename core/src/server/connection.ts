@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { LiveGeneration } from "../host/generation.ts";
+import { describe } from "../host/guard.ts";
 import type { Enrolled } from "../host/roll.ts";
 import { giveBack } from "../message/give-back.ts";
 import type { SpoolPlace } from "../message/spool.ts";
@@ -149,11 +150,11 @@ export class Connection implements Wire, SocketOwner, Keeper, Enrolled {
     });
   }
 
-  #notSecured(error: Error): void {
+  #notSecured(error: unknown): void {
     // Scanners do this all day: one line with the address, no stack
     const { id, client } = this.engine.session;
     const fields = { session: id, client: client.address };
-    this.#generation.services.log.info(fields, `TLS with ${client.address} failed: ${error.message}`);
+    this.#generation.services.log.info(fields, `TLS with ${client.address} failed: ${describe(error)}`);
     this.engine.gone("TLS failed");
     this.destroy();
   }

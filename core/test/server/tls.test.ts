@@ -4,8 +4,9 @@ import { tlsUpgrade } from "@mailhost/core";
 import { sink } from "@mailhost/testkit";
 import { generate } from "selfsigned";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { plugin, recorder } from "../support/dialogue.ts";
+import { plugin, recorder, turn } from "../support/dialogue.ts";
 import { type Caller, calling, connect, listening } from "../support/sockets.ts";
+import { type Wrong, fail, rubbish, untaken } from "../support/wrong.ts";
 
 let pem = { cert: "", key: "" };
 beforeAll(async () => {
@@ -89,6 +90,13 @@ describe("TLS", () => {
       },
       "no certificate",
     ],
+    [
+      "options that throw what cannot be told",
+      () => {
+        throw Object.create(null);
+      },
+      "TLS with 127.0.0.1 failed: {}",
+    ],
     ["options that are a promise", () => Promise.reject(new Error("no certificate yet")), "its options are a promise"],
   ])("with %s closes that connection, and is logged", async (_, options, logged) => {
     const log = recorder();
@@ -99,6 +107,101 @@ describe("TLS", () => {
     await hear(1);
     await closed;
     expect(log.lines.join()).toContain(logged);
+  });
+
+  const broken = "broken on purpose";
+  const rejecting: Wrong = () => rubbish(Promise.reject(new Error(broken)));
+  type Answer = (error: unknown, context?: unknown) => void;
+  type ByName = (asked: string, answer: Answer) => void;
+  const byName = (SNICallback: ByName) => ({ SNICallback });
+  test.each<[string, object, string]>([
+    ["certificate by name that throws", byName(fail), broken],
+    ["certificate by name that rejects", byName(rejecting), broken],
+    [
+      "certificate by name that throws nothing",
+      byName(() => {
+        throw undefined;
+      }),
+      "closed during",
+    ],
+    ["certificate by name that fails with a text", byName((_, answer) => answer(broken)), broken],
+    [
+      "certificate by name that fails with a getter",
+      byName((_, answer) =>
+        answer({
+          get message() {
+            return fail();
+          },
+        }),
+      ),
+      "failed: object",
+    ],
+    ["certificate by name that is none", byName((_, answer) => answer(null, {})), "Invalid SNI context"],
+    [
+      "certificate by name that is none, later",
+      byName((_, answer) => void setTimeout(answer, 5, null, {})),
+      "Invalid SNI context",
+    ],
+    [
+      "certificate by name that comes twice",
+      byName((_, answer) => {
+        answer(null);
+        answer(null);
+      }),
+      "multiple times",
+    ],
+    ["certificate by name that never comes", byName(() => {}), "took too long"],
+    ["protocol that is a promise", { ALPNCallback: rejecting }, "did not match"],
+    ["key by name that is a promise", { pskCallback: rejecting, ciphers: "PSK" }, "must be an instance"],
+  ])("with a %s closes that connection, and is logged", async (_, callbacks, logged) => {
+    const errors = untaken();
+    const log = recorder();
+    const { port } = await listening({
+      plugins: [sink(), secure(() => ({ ...pem, ...callbacks }))],
+      log,
+      ...implicit,
+      timeouts: { handshake: logged === "took too long" ? 50 : 5000 },
+    });
+    const tls = connectTls({
+      host: "127.0.0.1",
+      port,
+      servername: "mx.example.com",
+      ALPNProtocols: ["smtp"],
+      rejectUnauthorized: false,
+      ...("pskCallback" in callbacks
+        ? { ciphers: "PSK", pskCallback: () => ({ psk: Buffer.alloc(32, 1), identity: "joe" }) }
+        : {}),
+    });
+    onTestFinished(() => void tls.destroy());
+    await calling(tls).closed;
+    while (log.lines.length === 0) await turn();
+    expect(log.lines.join()).toContain(logged);
+    expect(await errors()).toEqual([]);
+  });
+
+  test("whose certificate by name comes again, or late, or not at all then, harms nobody", async () => {
+    const errors = untaken();
+    const kept: Answer[] = [];
+    const sni: ByName = (asked, answer) => {
+      kept.push(answer);
+      if (asked === "twice.test") answer(null);
+    };
+    const log = recorder();
+    const { port } = await listening({
+      plugins: [sink(), secure(() => ({ ...pem, SNICallback: sni }))],
+      log,
+      ...implicit,
+      timeouts: { handshake: 100 },
+    });
+    const twice = inTls(port, "twice.test");
+    await twice.hear(1);
+    kept[0]?.(null);
+    await twice.closed;
+    await inTls(port, "late.test").closed;
+    kept[1]?.(null);
+    kept[1]?.(new Error(broken));
+    expect(log.lines.join()).toContain("took too long");
+    expect(await errors()).toEqual([]);
   });
 
   test("that is no TLS closes that connection", async () => {
