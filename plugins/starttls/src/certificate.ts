@@ -48,7 +48,7 @@ export class Certificate {
   #loaded = "";
   #suspect = "";
   #complained = "";
-  #refreshing: Promise<FileProblem | undefined> | undefined;
+  #refreshing: Promise<readonly FileProblem[]> | undefined;
   #unpoll: (() => void) | undefined;
   #closed = false;
 
@@ -66,7 +66,7 @@ export class Certificate {
   }
 
   /** Loads the files if they are not those in force. Resolves to what is wrong with them; then the old pair stays. */
-  refresh(): Promise<FileProblem | undefined> {
+  refresh(): Promise<readonly FileProblem[]> {
     this.#refreshing ??= this.#load().finally(() => (this.#refreshing = undefined));
     return this.#refreshing;
   }
@@ -83,7 +83,7 @@ export class Certificate {
   }
 
   async #poll(): Promise<void> {
-    const problem = await this.refresh();
+    const [problem] = await this.refresh();
     if (problem === undefined) this.#suspect = this.#complained = "";
     else this.#complain(problem);
     this.#unpoll = undefined;
@@ -100,23 +100,20 @@ export class Certificate {
     this.#log.error({ cert, key }, `new certificate not taken, the old one stays: ${what}. ${mend}`);
   }
 
-  async #load(): Promise<FileProblem | undefined> {
+  async #load(): Promise<readonly FileProblem[]> {
     // Taken before reading: what is written meanwhile makes another fingerprint
     const fingerprint = await fingerprintOf(this.#files);
-    if (this.#context !== undefined && fingerprint === this.#loaded) return undefined;
+    if (this.#context !== undefined && fingerprint === this.#loaded) return [];
     const pair = await readPair(this.#files);
-    if ("what" in pair) return pair;
+    if ("problems" in pair) return pair.problems;
     try {
       this.#context = makeContext(pair.cert, pair.key, this.#minVersion);
     } catch (error) {
-      return {
-        file: "cert",
-        what: `${this.#files.cert} cannot be used: ${describeError(error)}`,
-        mend: "Renew it with a key of today's length.",
-      };
+      const what = `${this.#files.cert} cannot be used: ${describeError(error)}`;
+      return [{ file: "cert", what, mend: "Renew it with a key of today's length." }];
     }
     this.#inForce(fingerprint, pair.cert);
-    return undefined;
+    return [];
   }
 
   #inForce(fingerprint: string, pem: Buffer): void {
@@ -143,12 +140,15 @@ async function fingerprintOf({ cert, key }: CertificateFiles): Promise<string> {
   return seen.join(" ");
 }
 
-async function readPair(files: CertificateFiles): Promise<{ cert: Buffer; key: Buffer } | FileProblem> {
+async function readPair(
+  files: CertificateFiles,
+): Promise<{ cert: Buffer; key: Buffer } | { problems: readonly FileProblem[] }> {
   const cert = await read(files.cert, "cert");
-  if ("what" in cert) return cert;
   const key = await read(files.key, "key");
-  if ("what" in key) return key;
-  return checkPair(files, cert, key) ?? { cert, key };
+  if ("what" in cert) return { problems: "what" in key ? [cert, key] : [cert] };
+  if ("what" in key) return { problems: [key] };
+  const problem = checkPair(files, cert, key);
+  return problem === undefined ? { cert, key } : { problems: [problem] };
 }
 
 function checkPair(files: CertificateFiles, cert: Buffer, key: Buffer): FileProblem | undefined {

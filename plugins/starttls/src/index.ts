@@ -148,9 +148,11 @@ async function open(
     () => new Certificate(files, minVersion, host),
     (one) => one.close(),
   );
-  const problem = await certificate.refresh();
-  if (problem === undefined) certificate.watch();
-  else problems.push({ code: "BAD_FILE", where: `${where}.${problem.file}`, what: problem.what, mend: problem.mend });
+  const wrong = await certificate.refresh();
+  if (wrong.length === 0) certificate.watch();
+  problems.push(
+    ...wrong.map(({ file, what, mend }): Problem => ({ code: "BAD_FILE", where: `${where}.${file}`, what, mend })),
+  );
   return certificate;
 }
 

@@ -137,6 +137,7 @@ test("what is wrong with files is said with path and mend, all at once", async (
       "c.example": { cert: empty, key: files.key },
       "d.example": { cert: folder, key: files.key },
       "e.example": { cert: "/dev/zero", key: files.key },
+      "f.example": { cert: join(folder, "none.pem"), key: join(folder, "none.key") },
     },
   });
   expect(problems.map(({ code, where, what }) => `${code} ${where}: ${what.replaceAll(folder, "")}`)).toEqual([
@@ -145,6 +146,8 @@ test("what is wrong with files is said with path and mend, all at once", async (
     'BAD_FILE plugins[0].options.sni["c.example"].cert: /empty.pem holds no certificate',
     'BAD_FILE plugins[0].options.sni["d.example"].cert:  is no certificate file',
     'BAD_FILE plugins[0].options.sni["e.example"].cert: /dev/zero is no certificate file',
+    'BAD_FILE plugins[0].options.sni["f.example"].cert: /none.pem does not exist',
+    'BAD_FILE plugins[0].options.sni["f.example"].key: /none.key does not exist',
     "BAD_FILE plugins[0].options.key: the key /other.key does not belong to the certificate /mx.pem",
   ]);
   expect(problems.every(({ mend }) => mend.length > 10)).toBe(true);
