@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { ConfigurationError, type Problem } from "@mailhost/core";
 import { errorCode } from "./error-code.ts";
 import type { CopyOptions } from "./copy.ts";
@@ -42,9 +42,21 @@ export async function checkRoot(files: Files, { root, create }: Settings): Promi
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
     const code = errorCode(error);
-    if (code === "ENOENT" && create) return;
+    if (code === "ENOENT" && create) return checkParent(files, root, dirname(root));
     if (code === "ENOENT") fail(`there is no folder ${root}`, "Make it, or say create: true.");
     fail(`${root} cannot be written to (${code})`, "Give it to the user the server runs as.");
+  }
+}
+
+/** The root is made at the first delivery, below the nearest folder there is. */
+async function checkParent(files: Files, root: string, parent: string): Promise<void> {
+  try {
+    await files.access(parent, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" && parent !== dirname(parent)) return checkParent(files, root, dirname(parent));
+    const mend = `Make ${root} and give it to the user the server runs as, or name another folder.`;
+    fail(`${root} is not there, and cannot be made: ${parent} cannot be written to (${code})`, mend);
   }
 }
 

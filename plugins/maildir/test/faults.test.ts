@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import * as promises from "node:fs/promises";
 import { join } from "node:path";
 import { defer, definePlugin } from "@mailhost/core";
-import { TestClock } from "@mailhost/testkit";
+import { TestClock, host } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import type { Files } from "../src/files.ts";
 import { mailboxPath } from "../src/index.ts";
@@ -109,6 +109,18 @@ test("a root that cannot be written to", async () => {
   const files = { ...promises, mkdir };
   expect(await handIn(files, { root })).toBe("451 4.3.0 Temporary local problem");
   nothingLeft(root);
+});
+
+test("a root that is missing, below a folder that cannot be written to, is told at start", async () => {
+  const folder = await emptyFolder();
+  const root = join(folder, "var", "mail");
+  const access: Files["access"] = (path, mode) =>
+    path === folder ? Promise.reject(systemError("EACCES")) : promises.access(path, mode);
+  const starting = host({ plugins: [maildirOn({ ...promises, access })({ root })], default: { local: "maildir" } });
+  await expect(starting).rejects.toThrow(
+    `plugins[0].options.root: ${root} is not there, and cannot be made: ${folder} cannot be written to (EACCES). ` +
+      `Make ${root} and give it to the user the server runs as, or name another folder.`,
+  );
 });
 
 test("folders that vanish before the file is opened are made again", async () => {
