@@ -156,6 +156,14 @@ const mistakes: readonly Mistake[] = [
     says: ["listeners[1].name", "two listeners are named a"],
   },
   {
+    title: "two listeners on one port",
+    files: {
+      "mailhost.config.json": json({ listeners: [{ port: 2525 }, { port: 2525 }], plugins: ["./takes.ts"] }),
+      "takes.ts": takesAll,
+    },
+    says: ["listeners[1]", "two listeners are named 2525", "Give each its own port, or its own host and name."],
+  },
+  {
     title: "a cycle in the order",
     files: {
       "mailhost.config.json": json({ plugins: ["./takes.ts", "./one.ts", "./two.ts"] }),

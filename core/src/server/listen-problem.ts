@@ -15,7 +15,7 @@ const listenMends = new Map<string, (port: number) => [what: string, mend: strin
     "EACCES",
     (port) => [
       `port ${port} is privileged`,
-      "Use systemd socket activation (fd: 3), setcap cap_net_bind_service, or a port from 1024 on.",
+      "Use systemd socket activation (fd: 3), setcap cap_net_bind_service=+ep on the Node binary, or a port from 1024 on.",
     ],
   ],
   ["EADDRNOTAVAIL", () => ["this machine has no such address", "Use one that `ip address` shows, or leave host out."]],

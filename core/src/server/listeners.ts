@@ -1,4 +1,4 @@
-import { ConfigurationError } from "../host/problems.ts";
+import { ConfigurationError, type Problem } from "../host/problems.ts";
 import type { SpoolPlace } from "../message/spool.ts";
 import type { Built } from "./build.ts";
 import { listenProblem } from "./listen-problem.ts";
@@ -44,6 +44,7 @@ export class Listeners {
   async open(built: readonly Built[], spool: SpoolPlace): Promise<void> {
     const next = new Map<string, Listener>();
     const opened: Listener[] = [];
+    const problems: Problem[] = [];
     for (const {
       plan: { place, blueprint },
       generation,
@@ -55,12 +56,15 @@ export class Listeners {
       if (staying !== undefined) continue;
       try {
         await listener.listen();
+        opened.push(listener);
       } catch (error) {
-        await Promise.all(opened.map((one) => one.close(0)));
         const ours = [...this.#open.values()].some((one) => one.place.port === place.port);
-        throw new ConfigurationError([listenProblem(error, place, blueprint.where, ours)]);
+        problems.push(listenProblem(error, place, blueprint.where, ours));
       }
-      opened.push(listener);
+    }
+    if (problems.length > 0) {
+      await Promise.all(opened.map((one) => one.close(0)));
+      throw new ConfigurationError(problems);
     }
     for (const {
       plan: { blueprint },

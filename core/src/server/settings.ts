@@ -124,7 +124,10 @@ export function plan(options: MailhostOptions): { plans: Plan[]; problems: Probl
         code: "DUPLICATE_NAME",
         where: `listeners[${index}].name`,
         what: `two listeners are named ${name}`,
-        mend: "Give each its own name.",
+        mend:
+          listeners[index]?.name === undefined
+            ? "Give each its own port, or its own host and name."
+            : "Give each its own name.",
       });
   if (listeners.length === 0)
     problems.push({

@@ -78,6 +78,15 @@ describe("listening", () => {
     ]);
   });
 
+  test("every port that is taken is told, not the first alone", async () => {
+    const ports = [await taken(), await taken()];
+    const listeners = ports.map((port) => ({ host: "127.0.0.1", port }));
+    expect(await problemOf({ listeners: [local, ...listeners] })).toMatchObject([
+      { where: "listeners[1]", what: `cannot listen on 127.0.0.1:${ports[0]}: port ${ports[0]} is taken` },
+      { where: "listeners[2]", what: `cannot listen on 127.0.0.1:${ports[1]}: port ${ports[1]} is taken` },
+    ]);
+  });
+
   test("an address this machine lacks is told", async () => {
     expect(await problemOf({ listeners: [{ host: "192.0.2.77", port: 0 }] })).toMatchObject([
       { code: "LISTEN_FAILED", what: "cannot listen on 192.0.2.77:0: this machine has no such address" },
