@@ -1,7 +1,7 @@
 import { type TapOwner, describe, fromPromise, guardAsync, guardSync, isThenable } from "./guard.ts";
 import { Health } from "./health.ts";
 import type { Hooks, PluginHooks, Stage, TapOptions, Tappable } from "./hooks.ts";
-import { ConfigurationError } from "./problems.ts";
+import { ConfigurationError, nearest } from "./problems.ts";
 import type { Call } from "./run.ts";
 import type { Refusal } from "./opinion.ts";
 import type { Timeouts } from "./limits.ts";
@@ -39,6 +39,19 @@ interface Watcher {
   readonly watch: (event: TraceEvent) => void;
 }
 
+/** JavaScript has no types that say a hook is misspelt, and undefined says nothing. */
+const onlyThese = <Known extends object>(plugin: string, hooks: Known): Known =>
+  new Proxy(hooks, {
+    get(target, name): unknown {
+      if (typeof name === "symbol" || name in target) return Reflect.get(target, name);
+      const near = nearest(name, Object.keys(target));
+      const mend = near === undefined ? `There are: ${Object.keys(target).join(", ")}.` : `Did you mean ${near}?`;
+      throw new ConfigurationError([
+        { code: "APPLY_FAILED", where: "", what: `plugin ${plugin}: there is no hook ${name}`, mend },
+      ]);
+    },
+  });
+
 /** What a plugin taps. Notes every tap; nothing of tapable is reachable. */
 export class Facade {
   readonly taps: NotedTap[] = [];
@@ -55,7 +68,7 @@ export class Facade {
   }
 
   hooks(): PluginHooks {
-    return {
+    return onlyThese<PluginHooks>(this.#plugin.name, {
       connect: this.#tappable("connect"),
       ehlo: this.#tappable("ehlo"),
       auth: this.#tappable("auth"),
@@ -69,7 +82,7 @@ export class Facade {
           this.watchers.push({ plugin: this.#plugin.name, bodies, watch });
         },
       },
-    };
+    });
   }
 
   #tappable<Args extends readonly unknown[]>(hook: HookName, transport?: string): Tappable<Args> {

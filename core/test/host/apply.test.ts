@@ -18,6 +18,23 @@ describe("apply", () => {
     expect(codes(await problemsOf({ plugins: [sink(), rejecting] }))).toEqual(["APPLY_FAILED"]);
   });
 
+  test("that taps a hook there is not is told which there are", async () => {
+    const misspelt = (name: string) =>
+      plugin("bad", ({ hooks }) => {
+        Reflect.get(hooks, name);
+      });
+    const told = async (name: string) =>
+      (await problemsOf({ plugins: [sink(), misspelt(name)] })).map(({ where, what, mend }) => [where, what, mend]);
+    expect(await told("rctp")).toEqual([["plugins[1]", "plugin bad: there is no hook rctp", "Did you mean rcpt?"]]);
+    expect(await told("recipient")).toEqual([
+      [
+        "plugins[1]",
+        "plugin bad: there is no hook recipient",
+        "There are: connect, ehlo, auth, rcpt, data, queue, trace.",
+      ],
+    ]);
+  });
+
   test("may tell problems of its own, below its place", async () => {
     const problem = { code: "BAD_FILE", where: "options.users", what: "it is not there", mend: "Make it." } as const;
     const bad = plugin("bad", () => {
