@@ -4,6 +4,7 @@ import type { Hooks, PluginHooks, Stage, TapOptions, Tappable } from "./hooks.ts
 import { ConfigurationError, nearest } from "./problems.ts";
 import type { Call } from "./run.ts";
 import type { Refusal } from "./opinion.ts";
+import { tapProblem } from "./tap-problem.ts";
 import type { Timeouts } from "./limits.ts";
 import type { Plugin } from "./plugin.ts";
 import type { HookName, TraceEvent } from "./trace.ts";
@@ -39,6 +40,9 @@ interface Watcher {
   readonly watch: (event: TraceEvent) => void;
 }
 
+const misused = (what: string, mend: string): ConfigurationError =>
+  new ConfigurationError([{ code: "APPLY_FAILED", where: "", what, mend }]);
+
 /** JavaScript has no types that say a hook is misspelt, and undefined says nothing. */
 const onlyThese = <Known extends object>(plugin: string, hooks: Known): Known =>
   new Proxy(hooks, {
@@ -46,9 +50,7 @@ const onlyThese = <Known extends object>(plugin: string, hooks: Known): Known =>
       if (typeof name === "symbol" || name in target) return Reflect.get(target, name);
       const near = nearest(name, Object.keys(target));
       const mend = near === undefined ? `There are: ${Object.keys(target).join(", ")}.` : `Did you mean ${near}?`;
-      throw new ConfigurationError([
-        { code: "APPLY_FAILED", where: "", what: `plugin ${plugin}: there is no hook ${name}`, mend },
-      ]);
+      throw misused(`plugin ${plugin}: there is no hook ${name}`, mend);
     },
   });
 
@@ -94,6 +96,7 @@ export class Facade {
           transport,
           "sync",
           options,
+          judge,
           (owner) => (into) => into.tap(owner.tap, guardSync(owner, judge as never)),
         ),
       tapAsync: (options, judge) =>
@@ -102,6 +105,7 @@ export class Facade {
           transport,
           "async",
           options,
+          judge,
           (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, judge as never)),
         ),
       tapPromise: (options, judge) =>
@@ -110,6 +114,7 @@ export class Facade {
           transport,
           "promise",
           options,
+          judge,
           (owner) => (into) => into.tapAsync(owner.tap, guardAsync(owner, fromPromise(judge as never))),
         ),
     };
@@ -120,9 +125,13 @@ export class Facade {
     transport: string | undefined,
     kind: Kind,
     given: string | TapOptions,
+    judge: unknown,
     insert: (owner: TapOwner) => NotedTap["insert"],
   ): void {
     this.#mustBeOpen();
+    const problem = tapProblem(given, judge);
+    if (problem !== undefined)
+      throw misused(`plugin ${this.#plugin.name}: a tap of ${hook} ${problem.what}`, problem.mend);
     const options: TapOptions = typeof given === "string" ? { name: given } : given;
     const { definition, name: plugin } = this.#plugin;
     const owner = this.#owner(hook, options);

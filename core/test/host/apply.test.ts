@@ -35,6 +35,24 @@ describe("apply", () => {
     ]);
   });
 
+  test("that taps with what is no tap is told, instead of the first client", async () => {
+    const told = async (options: unknown, judge: unknown = () => undefined) => {
+      const bad = plugin("bad", ({ hooks }) => hooks.rcpt.tap(options as never, judge as never));
+      return (await problemsOf({ plugins: [sink(), bad] })).map(({ where, what, mend }) => `${where} ${what}. ${mend}`);
+    };
+    const begin = "plugins[1] plugin bad: a tap of rcpt";
+    expect(await told({ name: "x", stgae: "last" })).toEqual([`${begin} has no option stgae. Did you mean stage?`]);
+    expect(await told({ name: "x", stage: "lats" })).toEqual([`${begin} x has no stage lats. Did you mean last?`]);
+    expect(await told({ name: "x", stage: "early" })).toEqual([
+      `${begin} x has no stage early. There are: first, normal, last.`,
+    ]);
+    const nameless = `${begin} has no name. Give it one for logs: tap("greet", …), tap({ name: "greet" }, …).`;
+    for (const options of [{}, " ", undefined]) expect(await told(options)).toEqual([nameless]);
+    expect(await told("x", "y")).toEqual([
+      `${begin} x is no function. Put the function behind the name or the options.`,
+    ]);
+  });
+
   test("may tell problems of its own, below its place", async () => {
     const problem = { code: "BAD_FILE", where: "options.users", what: "it is not there", mend: "Make it." } as const;
     const bad = plugin("bad", () => {

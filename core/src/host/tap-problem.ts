@@ -1,0 +1,36 @@
+import { describe } from "./guard.ts";
+import type { Stage, TapOptions } from "./hooks.ts";
+import { nearest } from "./problems.ts";
+
+// Records, so that neither can lack what its type has
+const keys = Object.keys({
+  name: true,
+  stage: true,
+  before: true,
+  after: true,
+  onFailure: true,
+  deadline: true,
+  identifies: true,
+} satisfies Record<keyof TapOptions, true>);
+const stages = Object.keys({ first: true, normal: true, last: true } satisfies Record<Stage, true>);
+
+/** What is wrong with a tap, and how to mend it: JavaScript has no types to say so, and the first client would meet it. */
+export function tapProblem(given: unknown, judge: unknown): { what: string; mend: string } | undefined {
+  const options: Readonly<Record<string, unknown>> =
+    typeof given === "object" && given !== null ? { ...given } : { name: given };
+  const unknown = Object.keys(options).find((key) => !keys.includes(key));
+  if (unknown !== undefined) return { what: `has no option ${unknown}`, mend: meant(unknown, keys) };
+  const { name, stage } = options;
+  if (typeof name !== "string" || name.trim() === "")
+    return { what: "has no name", mend: 'Give it one for logs: tap("greet", …), tap({ name: "greet" }, …).' };
+  if (stage !== undefined && !(typeof stage === "string" && stages.includes(stage)))
+    return { what: `${name} has no stage ${describe(stage)}`, mend: meant(describe(stage), stages) };
+  if (typeof judge !== "function")
+    return { what: `${name} is no function`, mend: "Put the function behind the name or the options." };
+  return undefined;
+}
+
+const meant = (word: string, known: readonly string[]): string => {
+  const near = nearest(word, known);
+  return near === undefined ? `There are: ${known.join(", ")}.` : `Did you mean ${near}?`;
+};
