@@ -101,10 +101,16 @@ export class VocabularyGuard {
 
   /** What a verb makes of the line or the identity it asked for is guarded as the verb is. */
   #resumed(what: string, step: Step, failed: Step, lent: ContextHandle): Step {
+    // What it took in may be no recipient: that is told here, and is its failure too
+    const isKept = (its: Step): boolean => {
+      if (!isStep(its)) return false;
+      lent.settle(true, false);
+      return true;
+    };
     const follow = (take: () => Step): Step => {
       lent.lend(this.#plugin);
-      const next = this.#try(what, take, failed, isStep);
-      lent.settle(next !== failed, false);
+      const next = this.#try(what, take, failed, isKept);
+      lent.settle(false, false);
       return this.#resumed(what, next, failed, lent);
     };
     if (step.go === "line") return { ...step, resume: (line: string) => follow(() => step.resume(line)) };

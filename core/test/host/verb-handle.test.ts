@@ -10,7 +10,7 @@ import {
 import { TestClock, sink } from "@mailhost/testkit";
 import { expect, test } from "vitest";
 import { open, plugin, recorder, turn } from "../support/dialogue.ts";
-import { fail } from "../support/wrong.ts";
+import { fail, rubbish } from "../support/wrong.ts";
 
 // What a plugin's verb does to the transaction counts once it has answered, in time and without failing (P7).
 
@@ -165,4 +165,22 @@ test.each([
   const { say, hear } = await saying(asking);
   say("a line", "DATA");
   expect((await hear(3)).at(-1)?.slice(0, 4)).toBe(answered);
+});
+
+test("a verb that asked for a line and then takes in what is no recipient has failed, and the dialogue goes on", async () => {
+  const more = { code: 334, text: "More" };
+  const asking = verb(({ context, taken }) => ({
+    go: "line",
+    reply: more,
+    octets: 80,
+    tooLong: more,
+    resume: () => {
+      context.accept(rubbish({}), joe);
+      return taken;
+    },
+  }));
+  const { say, hear, log } = await saying(asking);
+  say("a line", "DATA");
+  expect((await hear(3)).slice(1)).toEqual([temporary, noneYet]);
+  expect(log.lines).toEqual([expect.stringMatching(/^error: plugin own failed in verb XTAKE: /)]);
 });
