@@ -5,6 +5,7 @@ import type { Spool } from "../message/spool.ts";
 import { asciiLower } from "../protocol/octets.ts";
 import type { Edit } from "./edit.ts";
 import { Handle, type Lender } from "./handle.ts";
+import { Heeded } from "./heeded.ts";
 
 /** The received message as `data` taps see it, with the methods that change it. Later taps see the result. */
 export interface MessageView extends StoredMessage {
@@ -108,6 +109,8 @@ class MessageHandle extends Handle implements MessageView {
   #edits: (FieldEdit | BodyEdit)[] = [];
   /** The rewriting that is not over yet. */
   #rewriting: symbol | undefined;
+  /** All rewritings: whoever does not look at one that fails has failed by that. */
+  #begun: Heeded[] = [];
 
   static {
     Object.freeze(this.prototype);
@@ -157,8 +160,8 @@ class MessageHandle extends Handle implements MessageView {
   }
 
   rewriteBody(transform: BodyTransform): Promise<void> {
-    const written = this.#rewrite(transform);
-    written.catch(() => {}); // whoever does not wait has failed by that: its rejection must not become the process's
+    const written = Heeded.of(this.#rewrite(transform));
+    if (this.alive) this.#begun.push(written);
     return written;
   }
 
@@ -183,7 +186,8 @@ class MessageHandle extends Handle implements MessageView {
   }
 
   override get unfinished(): string | undefined {
-    return this.#rewriting === undefined ? undefined : "it did not wait for rewriteBody";
+    const waited = this.#rewriting === undefined && !this.#begun.some((one) => one.lost);
+    return waited ? undefined : "it did not wait for rewriteBody";
   }
 
   protected edits(): readonly Edit[] {
@@ -202,11 +206,13 @@ class MessageHandle extends Handle implements MessageView {
       this.#case.touches.note(touched(edit), this.borrower);
     }
     if (this.#edits.length > 0) this.#edits = [];
+    if (this.#begun.length > 0) this.#begun = [];
   }
 
   protected forget(): void {
     this.#rewriting = undefined;
     for (const edit of this.#edits) if (edit.kind === "rewrite") void edit.body.dispose();
     if (this.#edits.length > 0) this.#edits = [];
+    if (this.#begun.length > 0) this.#begun = [];
   }
 }

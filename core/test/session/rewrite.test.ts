@@ -3,7 +3,8 @@ import { describeEdit, rejectWith } from "@mailhost/core";
 import { TestClock, sink } from "@mailhost/testkit";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { open, opened, plugin, recorder } from "../support/dialogue.ts";
+import { open, opened, plugin, recorder, turn } from "../support/dialogue.ts";
+import { fail } from "../support/wrong.ts";
 
 const octets = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 
@@ -188,6 +189,31 @@ describe("rewriteBody", () => {
     const got = await deliver([tap, sync], ["", "text"]);
     expect(got.stored).toBe("\r\ntext\r\n");
     expect(got.log.filter((line) => line.includes("it did not wait for rewriteBody"))).toHaveLength(2);
+  });
+
+  test("a tap that never hears that it failed has failed, too", async () => {
+    const tap = plugin("hasty", ({ hooks }) =>
+      hooks.data.tapPromise("hasty", async (message) => {
+        void message.rewriteBody(fail);
+        for (let turns = 0; turns < 3; turns += 1) await turn();
+      }),
+    );
+    const got = await deliver([tap], ["", "text"]);
+    expect(got.stored).toBeUndefined();
+    expect(got.log).toEqual([expect.stringContaining("it did not wait for rewriteBody")]);
+  });
+
+  test("one that hears of it late may go on", async () => {
+    const tap = plugin("late", ({ hooks }) =>
+      hooks.data.tapPromise("late", async (message) => {
+        const written = message.rewriteBody(fail);
+        for (let turns = 0; turns < 3; turns += 1) await turn();
+        await written.catch(() => {});
+      }),
+    );
+    const got = await deliver([tap], ["", "text"]);
+    expect(got.stored).toBe("\r\ntext\r\n");
+    expect(got.log).toEqual([]);
   });
 
   test("one at a time, and not once the tap has settled", async () => {
