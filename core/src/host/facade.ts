@@ -43,11 +43,14 @@ interface Watcher {
 const misused = (what: string, mend: string): ConfigurationError =>
   new ConfigurationError([{ code: "APPLY_FAILED", where: "", what, mend }]);
 
+/** Whoever awaits a thing or writes it out asks for these, of whatever it is. */
+const askedOfAll: ReadonlySet<string> = new Set(["then", "toJSON"]);
+
 /** JavaScript has no types that say a hook is misspelt, and undefined says nothing. */
 const onlyThese = <Known extends object>(plugin: string, hooks: Known): Known =>
   new Proxy(hooks, {
     get(target, name): unknown {
-      if (typeof name === "symbol" || name in target) return Reflect.get(target, name);
+      if (typeof name === "symbol" || name in target || askedOfAll.has(name)) return Reflect.get(target, name);
       const near = nearest(name, Object.keys(target));
       const mend = near === undefined ? `There are: ${Object.keys(target).join(", ")}.` : `Did you mean ${near}?`;
       throw misused(`plugin ${plugin}: there is no hook ${name}`, mend);

@@ -1,4 +1,4 @@
-import { describe } from "./guard.ts";
+import { type OnFailure, describe } from "./guard.ts";
 import type { Stage, TapOptions } from "./hooks.ts";
 import { nearest } from "./problems.ts";
 
@@ -13,6 +13,18 @@ const keys = Object.keys({
   identifies: true,
 } satisfies Record<keyof TapOptions, true>);
 const stages = Object.keys({ first: true, normal: true, last: true } satisfies Record<Stage, true>);
+const ways = Object.keys({ defer: true, ignore: true } satisfies Record<OnFailure, true>);
+
+const isTime = (value: unknown): boolean => typeof value === "number" && value > 0 && value < 2 ** 31; // what timers take
+const areNames = (value: unknown): boolean => Array.isArray(value) && value.every((one) => typeof one === "string");
+
+/** What options hold beside a name, when they hold it, and how it is written. */
+const forms: readonly (readonly [key: string, isRight: (value: unknown) => boolean, mend: string])[] = [
+  ["deadline", isTime, "Give it in milliseconds: deadline: 5000."],
+  ["before", areNames, 'Name plugins in an array: before: ["greylist"].'],
+  ["after", areNames, 'Name plugins in an array: after: ["greylist"].'],
+  ["identifies", (value) => value === false, "Say identifies: false, or leave it out."],
+];
 
 /** What is wrong with a tap, and how to mend it: JavaScript has no types to say so, and the first client would meet it. */
 export function tapProblem(given: unknown, judge: unknown): { what: string; mend: string } | undefined {
@@ -25,6 +37,12 @@ export function tapProblem(given: unknown, judge: unknown): { what: string; mend
     return { what: "has no name", mend: 'Give it one for logs: tap("greet", …), tap({ name: "greet" }, …).' };
   if (stage !== undefined && !(typeof stage === "string" && stages.includes(stage)))
     return { what: `${name} has no stage ${describe(stage)}`, mend: meant(describe(stage), stages) };
+  const { onFailure } = options;
+  if (onFailure !== undefined && !(typeof onFailure === "string" && ways.includes(onFailure)))
+    return { what: `${name} has no onFailure ${describe(onFailure)}`, mend: meant(describe(onFailure), ways) };
+  for (const [key, isRight, mend] of forms)
+    if (options[key] !== undefined && !isRight(options[key]))
+      return { what: `${name}: ${key} cannot be ${describe(options[key])}`, mend };
   if (typeof judge !== "function")
     return { what: `${name} is no function`, mend: "Put the function behind the name or the options." };
   return undefined;

@@ -61,10 +61,9 @@ export function secure(
 
 /** What its callbacks throw or answer is Node's to judge; what they reject with would become the process's. */
 function holding(options: TLSSocketOptions, fail: (error: unknown) => void): TLSSocketOptions {
-  const hold =
-    (callback: (...its: unknown[]) => unknown) =>
-    (...its: unknown[]): unknown => {
-      const returned = callback(...its);
+  const hold = (callback: (...its: unknown[]) => unknown) =>
+    function held(this: unknown, ...its: unknown[]): unknown {
+      const returned: unknown = Reflect.apply(callback, this, its); // Node calls it on the socket
       if (isThenable(returned)) returned.then(undefined, fail);
       return returned;
     };

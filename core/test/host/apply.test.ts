@@ -35,6 +35,16 @@ describe("apply", () => {
     ]);
   });
 
+  test("may give back its hooks, or write them out", async () => {
+    let written = "";
+    const open = plugin("open", async ({ hooks }) => {
+      written = JSON.stringify(hooks);
+      return hooks;
+    });
+    expect(await problemsOf({ plugins: [sink(), open] })).toEqual([]);
+    expect(written).toContain('"rcpt"');
+  });
+
   test("that taps with what is no tap is told, instead of the first client", async () => {
     const told = async (options: unknown, judge: unknown = () => undefined) => {
       const bad = plugin("bad", ({ hooks }) => hooks.rcpt.tap(options as never, judge as never));
@@ -45,6 +55,20 @@ describe("apply", () => {
     expect(await told({ name: "x", stage: "lats" })).toEqual([`${begin} x has no stage lats. Did you mean last?`]);
     expect(await told({ name: "x", stage: "early" })).toEqual([
       `${begin} x has no stage early. There are: first, normal, last.`,
+    ]);
+    expect(await told({ name: "x", onFailure: "ingore" })).toEqual([
+      `${begin} x has no onFailure ingore. Did you mean ignore?`,
+    ]);
+    for (const deadline of ["5s", 0, -1, NaN, Infinity])
+      expect(await told({ name: "x", deadline })).toEqual([
+        `${begin} x: deadline cannot be ${JSON.stringify(deadline).replaceAll('"', "")}. Give it in milliseconds: deadline: 5000.`,
+      ]);
+    for (const key of ["before", "after"])
+      expect(await told({ name: "x", [key]: "greylist" })).toEqual([
+        `${begin} x: ${key} cannot be greylist. Name plugins in an array: ${key}: ["greylist"].`,
+      ]);
+    expect(await told({ name: "x", identifies: "yes" })).toEqual([
+      `${begin} x: identifies cannot be yes. Say identifies: false, or leave it out.`,
     ]);
     const nameless = `${begin} has no name. Give it one for logs: tap("greet", …), tap({ name: "greet" }, …).`;
     for (const options of [{}, " ", undefined]) expect(await told(options)).toEqual([nameless]);
