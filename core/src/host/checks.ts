@@ -3,7 +3,7 @@ import type { Blueprint } from "./build.ts";
 import { type NotedTap, requiredNames } from "./facade.ts";
 import { accepts, requirements, unreadable } from "./manifest.ts";
 import type { Plugin } from "./plugin.ts";
-import { type Problem, nearest } from "./problems.ts";
+import { type Problem, meant, nearest } from "./problems.ts";
 import { coreVersion } from "./version.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -154,9 +154,8 @@ function unknownTransports(plugins: Blueprint["plugins"], { transports, routes }
   return routes
     .filter(({ transport }) => !transports.has(transport))
     .map(({ plugin, transport, where }) => {
-      const near = nearest(transport, have);
       const place = plugins.find((one) => one.plugin.name === plugin)?.where ?? "plugins";
-      const mend = near === undefined ? `There are: ${have.join(", ") || "none"}.` : `Did you mean ${near}?`;
+      const mend = meant(transport, have);
       const what = `plugin ${plugin} routes to the transport ${transport}, which no plugin provides`;
       return { code: "BAD_OPTION", where: `${place}.${where}`, what, mend };
     });
@@ -171,9 +170,8 @@ function tapsOfNothing(
   const have = [...transports.keys()];
   return taps.flatMap(({ hook, transport, plugin }) => {
     if (hook !== "queue" || transport === undefined || transports.has(transport)) return [];
-    const near = nearest(transport, have);
     const where = plugins.find((one) => one.plugin.name === plugin)?.where ?? "plugins";
-    const mend = near === undefined ? `There are: ${have.join(", ") || "none"}.` : `Did you mean ${near}?`;
+    const mend = meant(transport, have);
     const what = `plugin ${plugin} taps queue of the transport ${transport}, which no plugin provides`;
     return [{ code: "UNKNOWN_TRANSPORT", where, what, mend }];
   });

@@ -1,7 +1,7 @@
 import { type TapOwner, describe, fromPromise, guardAsync, guardSync, isThenable } from "./guard.ts";
 import { Health } from "./health.ts";
 import type { Hooks, PluginHooks, Stage, TapOptions, Tappable } from "./hooks.ts";
-import { ConfigurationError, nearest } from "./problems.ts";
+import { ConfigurationError, meant } from "./problems.ts";
 import type { Call } from "./run.ts";
 import type { Refusal } from "./opinion.ts";
 import { tapProblem } from "./tap-problem.ts";
@@ -51,9 +51,7 @@ const onlyThese = <Known extends object>(plugin: string, hooks: Known): Known =>
   new Proxy(hooks, {
     get(target, name): unknown {
       if (typeof name === "symbol" || name in target || askedOfAll.has(name)) return Reflect.get(target, name);
-      const near = nearest(name, Object.keys(target));
-      const mend = near === undefined ? `There are: ${Object.keys(target).join(", ")}.` : `Did you mean ${near}?`;
-      throw misused(`plugin ${plugin}: there is no hook ${name}`, mend);
+      throw misused(`plugin ${plugin}: there is no hook ${name}`, meant(name, Object.keys(target)));
     },
   });
 

@@ -52,6 +52,12 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best !== undefined && best.far <= Math.max(1, Math.floor(word.length / 3)) ? best.one : undefined;
 }
 
+/** How to mend a word that is none of those: the one that was meant, or all there are. */
+export function meant(word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return near === undefined ? `There are: ${known.join(", ") || "none"}.` : `Did you mean ${near}?`;
+}
+
 /** Changes from one word to the other, two letters swapped counting as one (optimal string alignment). */
 function distance(from: string, to: string): number {
   let before: number[] = [];

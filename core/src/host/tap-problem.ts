@@ -1,8 +1,8 @@
 import { type OnFailure, describe } from "./guard.ts";
 import type { Stage, TapOptions } from "./hooks.ts";
-import { nearest } from "./problems.ts";
+import { meant } from "./problems.ts";
 
-// Records, so that neither can lack what its type has
+// Records, so that none can lack what its type has
 const keys = Object.keys({
   name: true,
   stage: true,
@@ -12,8 +12,10 @@ const keys = Object.keys({
   deadline: true,
   identifies: true,
 } satisfies Record<keyof TapOptions, true>);
-const stages = Object.keys({ first: true, normal: true, last: true } satisfies Record<Stage, true>);
-const ways = Object.keys({ defer: true, ignore: true } satisfies Record<OnFailure, true>);
+const choices: readonly (readonly [key: string, known: readonly string[]])[] = [
+  ["stage", Object.keys({ first: true, normal: true, last: true } satisfies Record<Stage, true>)],
+  ["onFailure", Object.keys({ defer: true, ignore: true } satisfies Record<OnFailure, true>)],
+];
 
 const isTime = (value: unknown): boolean => typeof value === "number" && value > 0 && value < 2 ** 31; // what timers take
 const areNames = (value: unknown): boolean => Array.isArray(value) && value.every((one) => typeof one === "string");
@@ -32,14 +34,14 @@ export function tapProblem(given: unknown, judge: unknown): { what: string; mend
     typeof given === "object" && given !== null ? { ...given } : { name: given };
   const unknown = Object.keys(options).find((key) => !keys.includes(key));
   if (unknown !== undefined) return { what: `has no option ${unknown}`, mend: meant(unknown, keys) };
-  const { name, stage } = options;
+  const { name } = options;
   if (typeof name !== "string" || name.trim() === "")
     return { what: "has no name", mend: 'Give it one for logs: tap("greet", …), tap({ name: "greet" }, …).' };
-  if (stage !== undefined && !(typeof stage === "string" && stages.includes(stage)))
-    return { what: `${name} has no stage ${describe(stage)}`, mend: meant(describe(stage), stages) };
-  const { onFailure } = options;
-  if (onFailure !== undefined && !(typeof onFailure === "string" && ways.includes(onFailure)))
-    return { what: `${name} has no onFailure ${describe(onFailure)}`, mend: meant(describe(onFailure), ways) };
+  for (const [key, known] of choices) {
+    const value = options[key];
+    if (value !== undefined && !(typeof value === "string" && known.includes(value)))
+      return { what: `${name} has no ${key} ${describe(value)}`, mend: meant(describe(value), known) };
+  }
   for (const [key, isRight, mend] of forms)
     if (options[key] !== undefined && !isRight(options[key]))
       return { what: `${name}: ${key} cannot be ${describe(options[key])}`, mend };
@@ -47,8 +49,3 @@ export function tapProblem(given: unknown, judge: unknown): { what: string; mend
     return { what: `${name} is no function`, mend: "Put the function behind the name or the options." };
   return undefined;
 }
-
-const meant = (word: string, known: readonly string[]): string => {
-  const near = nearest(word, known);
-  return near === undefined ? `There are: ${known.join(", ")}.` : `Did you mean ${near}?`;
-};

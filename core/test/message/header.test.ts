@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { HeaderSplitter, headerFields, headerOctets } from "../../src/message/header.ts";
 import { cuts, everyCut, single } from "../support/cuts.ts";
 import { latin1, octetsOf } from "../support/spool.ts";
@@ -146,10 +146,10 @@ describe("the limit", () => {
     header.push(octetsOf("A: "));
     const octet = Uint8Array.of(0x78);
     const searches = vi.spyOn(Uint8Array.prototype, "indexOf");
+    onTestFinished(() => searches.mockRestore());
     for (let times = 0; times <= headerOctets; times += 1) header.push(octet);
     const { calls } = searches.mock;
     const contexts = searches.mock.contexts as readonly Uint8Array[]; // whoever was searched
-    searches.mockRestore();
     // Octets that were looked at for a line's end: each once, and not the room behind them
     const searched = calls.reduce((sum, [, from], at) => sum + (contexts[at]?.length ?? 0) - (from ?? 0), 0);
     expect(header.tooBig).toBe(true);
